@@ -1,0 +1,156 @@
+#include "EngineOptions.hpp"
+
+#include <string>
+
+#include "Arguments.hpp"
+
+namespace troupe::addon {
+
+namespace {
+
+constexpr size_t kLongestMid = 64;
+constexpr size_t kLongestCname = 255;
+constexpr size_t kLongestCodecName = 32;
+constexpr uint32_t kMostSsrcs = 64;
+constexpr uint32_t kMostCodecs = 128;
+constexpr int kHighestPayloadType = 127;
+/** Ids of the two-byte form (RFC 8285). */
+constexpr int kHighestExtensionId = 255;
+constexpr uint32_t kMostEncodedFrames = 1'000'000;
+/** Packets are at most 1200 bytes with their header. */
+constexpr size_t kLongestEncodedFrame = 1136;
+constexpr int kLongestDelayMs = 10'000;
+
+CodecParameters codecOf(Napi::Object object, const char* what) {
+  const Fields fields(object, what);
+  CodecParameters codec;
+  codec.payloadType = static_cast<uint8_t>(fields.integer("payloadType", 0, kHighestPayloadType));
+  codec.name = fields.text("name", kLongestCodecName);
+  codec.clockRate = static_cast<uint32_t>(fields.integer("clockRate", 1000, 1'000'000));
+  codec.channels = fields.integer("channels", 1, 8, 1);
+  return codec;
+}
+
+MediaKind kindOf(const Fields& fields) {
+  return fields.choice("kind", {"audio", "video"}) == 0 ? MediaKind::audio : MediaKind::video;
+}
+
+}  // namespace
+
+PcmFormat pcmFormatOf(Napi::Object object, const char* what) {
+  const Fields fields(object, what);
+  PcmFormat format;
+  format.rateHz = fields.integer("sampleRate", 0, 1'000'000);
+  if (!isPcmRate(format.rateHz)) fields.fail("sampleRate", "8000, 12000, 16000, 24000, 44100 or 48000");
+  format.channels = fields.integer("channels", 1, kMaximumChannels);
+  return format;
+}
+
+HeaderExtensionIds headerExtensionIdsOf(Napi::Object object) {
+  const Fields fields(object, "ids");
+  const auto id = [&](const char* name) { return static_cast<uint8_t>(fields.integer(name, 0, kHighestExtensionId, 0)); };
+  HeaderExtensionIds ids;
+  ids.mid = id("mid");
+  ids.rid = id("rid");
+  ids.audioLevel = id("audioLevel");
+  ids.absoluteSendTime = id("absoluteSendTime");
+  ids.transportSequenceNumber = id("transportSequenceNumber");
+  return ids;
+}
+
+ReceiverOptions receiverOptionsOf(Napi::Object object) {
+  const Fields fields(object, "options");
+  ReceiverOptions options;
+  options.kind = kindOf(fields);
+  options.mid = fields.text("mid", kLongestMid);
+  const Napi::Array ssrcs = fields.array("ssrcs", kMostSsrcs);
+  for (uint32_t at = 0; at < ssrcs.Length(); ++at) {
+    const Napi::Value value = ssrcs.Get(at);
+    if (!value.IsNumber()) fields.fail("ssrcs", "an array of numbers");
+    options.ssrcs.push_back(value.As<Napi::Number>().Uint32Value());
+  }
+  const Napi::Array codecs = fields.array("codecs", kMostCodecs);
+  for (uint32_t at = 0; at < codecs.Length(); ++at) {
+    const Napi::Value value = codecs.Get(at);
+    if (!value.IsObject()) fields.fail("codecs", "an array of objects");
+    options.codecs.push_back(codecOf(value.As<Napi::Object>(), "options.codecs"));
+  }
+  options.nack = fields.boolean("nack", false);
+  options.minimumDelayMs = fields.integer("minimumDelayMs", 0, kLongestDelayMs, options.minimumDelayMs);
+  options.maximumDelayMs = fields.integer("maximumDelayMs", options.minimumDelayMs, kLongestDelayMs,
+                                          std::max(options.maximumDelayMs, options.minimumDelayMs));
+  return options;
+}
+
+SenderOptions senderOptionsOf(Napi::Object object) {
+  const Fields fields(object, "options");
+  SenderOptions options;
+  options.kind = kindOf(fields);
+  options.mid = fields.text("mid", kLongestMid);
+  options.ssrc = fields.ssrc("ssrc");
+  options.cname = fields.text("cname", kLongestCname);
+  options.codec = codecOf(fields.object("codec"), "options.codec");
+  if (fields.has("opus")) options.opus = opusParametersOf(fields.object("opus"), options.opus);
+  options.nack = fields.boolean("nack", false);
+  options.hangoverMs = fields.integer("hangoverMs", 0, 3'600'000, options.hangoverMs);
+  return options;
+}
+
+OpusParameters opusParametersOf(Napi::Object object, OpusParameters base) {
+  const Fields fields(object, "opus");
+  base.bitRate = fields.integer("bitRate", 6'000, 510'000, base.bitRate);
+  base.complexity = fields.integer("complexity", 0, 10, base.complexity);
+  if (fields.has("application")) {
+    const size_t place = fields.choice("application", {"voip", "audio", "lowdelay"});
+    base.application = static_cast<OpusParameters::Application>(place);
+  }
+  base.fec = fields.boolean("fec", base.fec);
+  base.expectedLossPercent = fields.integer("expectedLossPercent", 0, 100, base.expectedLossPercent);
+  base.dtx = fields.boolean("dtx", base.dtx);
+  base.channels = fields.integer("channels", 1, kMaximumChannels, base.channels);
+  base.frameMs = fields.integer("frameMs", 10, 60, base.frameMs);
+  if (base.frameMs != 10 && base.frameMs % 20 != 0) fields.fail("frameMs", "10, 20, 40 or 60");
+  return base;
+}
+
+ForwardingOptions forwardingOptionsOf(Napi::Object object) {
+  const Fields fields(object, "options");
+  ForwardingOptions options;
+  options.mid = fields.text("mid", kLongestMid);
+  options.ssrc = fields.ssrc("ssrc");
+  options.cname = fields.text("cname", kLongestCname);
+  options.nack = fields.boolean("nack", false);
+  const Napi::Array pairs = fields.array("payloadTypes", kMostCodecs);
+  for (uint32_t at = 0; at < pairs.Length(); ++at) {
+    const Napi::Value value = pairs.Get(at);
+    if (!value.IsArray()) fields.fail("payloadTypes", "an array of pairs");
+    const auto pair = value.As<Napi::Array>();
+    const Fields types(pair, "options.payloadTypes");
+    options.payloadTypes.emplace_back(static_cast<uint8_t>(types.integer("0", 0, kHighestPayloadType)),
+                                      static_cast<uint8_t>(types.integer("1", 0, kHighestPayloadType)));
+  }
+  return options;
+}
+
+EncodedSource::Options encodedSourceOptionsOf(Napi::Object object) {
+  const Fields fields(object, "options");
+  EncodedSource::Options options;
+  options.frameMs = fields.integer("frameMs", 10, 120);
+  if (options.frameMs % kTickMs != 0) fields.fail("frameMs", "a multiple of 10");
+  options.loop = fields.boolean("loop", false);
+  const Napi::Array frames = fields.array("frames", kMostEncodedFrames);
+  options.frames.reserve(frames.Length());
+  for (uint32_t at = 0; at < frames.Length(); ++at) {
+    const Napi::HandleScope scope(object.Env());
+    const Napi::Value value = frames.Get(at);
+    if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array)
+      fields.fail("frames", "an array of Uint8Array");
+    const auto frame = value.As<Napi::Uint8Array>();
+    if (frame.ByteLength() == 0 || frame.ByteLength() > kLongestEncodedFrame)
+      fields.fail("frames", "frames of 1 to " + std::to_string(kLongestEncodedFrame) + " bytes");
+    options.frames.emplace_back(frame.Data(), frame.Data() + frame.ByteLength());
+  }
+  return options;
+}
+
+}  // namespace troupe::addon

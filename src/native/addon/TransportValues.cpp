@@ -1,0 +1,171 @@
+#include "TransportValues.hpp"
+
+#include <algorithm>
+#include <array>
+
+namespace troupe::addon {
+
+namespace {
+
+// Nobody sends more in one description; what is beyond is not read.
+constexpr uint32_t kMaximumListEntries = 64;
+
+constexpr std::array kSetups = {"actpass", "active", "passive"};
+constexpr std::array kStates = {"new", "connecting", "connected", "disconnected", "failed", "closed"};
+
+std::string readText(const Napi::Object& object, const char* name) {
+  const Napi::Value value = object.Get(name);
+  return value.IsString() ? value.As<Napi::String>().Utf8Value() : "";
+}
+
+double readNumber(const Napi::Object& object, const char* name, double otherwise) {
+  const Napi::Value value = object.Get(name);
+  return value.IsNumber() ? value.As<Napi::Number>().DoubleValue() : otherwise;
+}
+
+bool readFlag(const Napi::Object& object, const char* name, bool otherwise) {
+  const Napi::Value value = object.Get(name);
+  return value.IsBoolean() ? value.As<Napi::Boolean>().Value() : otherwise;
+}
+
+template <typename Read>
+void readList(const Napi::Object& object, const char* name, Read read) {
+  const Napi::Value value = object.Get(name);
+  if (!value.IsArray()) return;
+  const Napi::Array list = value.As<Napi::Array>();
+  const uint32_t count = std::min(list.Length(), kMaximumListEntries);
+  for (uint32_t i = 0; i < count; ++i) read(Napi::Value(list[i]));
+}
+
+std::vector<std::string> readTexts(const Napi::Object& object, const char* name) {
+  std::vector<std::string> texts;
+  readList(object, name, [&](Napi::Value value) {
+    if (value.IsString()) texts.push_back(value.As<Napi::String>());
+  });
+  return texts;
+}
+
+transport::Setup readSetup(const Napi::Object& object) {
+  const std::string text = readText(object, "setup");
+  for (size_t i = 0; i < kSetups.size(); ++i) {
+    if (text == kSetups[i]) return static_cast<transport::Setup>(i);
+  }
+  throw Napi::TypeError::New(object.Env(), "Expected actpass, active or passive for setup");
+}
+
+Napi::Array writeTexts(Napi::Env env, const std::vector<std::string>& texts) {
+  Napi::Array list = Napi::Array::New(env, texts.size());
+  for (size_t i = 0; i < texts.size(); ++i) list.Set(static_cast<uint32_t>(i), texts[i]);
+  return list;
+}
+
+Napi::Object writeChannel(Napi::Env env, const transport::ChannelStats& channel) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("channel", channel.channel);
+  object.Set("label", channel.label);
+  object.Set("id", channel.id);
+  object.Set("state", channel.state);
+  object.Set("messagesSent", static_cast<double>(channel.messagesSent));
+  object.Set("messagesReceived", static_cast<double>(channel.messagesReceived));
+  object.Set("bytesSent", static_cast<double>(channel.bytesSent));
+  object.Set("bytesReceived", static_cast<double>(channel.bytesReceived));
+  object.Set("bufferedAmount", static_cast<double>(channel.bufferedAmount));
+  return object;
+}
+
+}  // namespace
+
+transport::TransportOptions readOptions(const Napi::Object& object) {
+  transport::TransportOptions options;
+  options.controlling = readFlag(object, "controlling", false);
+  options.addresses = readTexts(object, "addresses");
+  readList(object, "iceServers", [&](Napi::Value value) {
+    if (!value.IsObject()) return;
+    const Napi::Object server = value.As<Napi::Object>();
+    options.iceServers.push_back(
+        {readTexts(server, "urls"), readText(server, "username"), readText(server, "credential")});
+  });
+  std::array<uint16_t, 2> range{};
+  size_t index = 0;
+  readList(object, "portRange", [&](Napi::Value value) {
+    if (index < range.size() && value.IsNumber()) {
+      range[index++] = static_cast<uint16_t>(value.As<Napi::Number>().Uint32Value());
+    }
+  });
+  options.minimumPort = range[0];
+  options.maximumPort = std::max(range[0], range[1]);
+  return options;
+}
+
+transport::TransportParameters readParameters(const Napi::Object& object) {
+  transport::TransportParameters parameters;
+  parameters.iceUfrag = readText(object, "iceUfrag");
+  parameters.icePwd = readText(object, "icePwd");
+  parameters.iceLite = readFlag(object, "iceLite", false);
+  parameters.setup = readSetup(object);
+  const Napi::Value fingerprint = object.Get("fingerprint");
+  if (fingerprint.IsObject()) {
+    parameters.fingerprintAlgorithm = readText(fingerprint.As<Napi::Object>(), "algorithm");
+    parameters.fingerprint = readText(fingerprint.As<Napi::Object>(), "value");
+  }
+  parameters.candidates = readTexts(object, "candidates");
+  parameters.maxMessageSize = static_cast<size_t>(std::clamp(readNumber(object, "maxMessageSize", 0), 0.0, 1e9));
+  parameters.sctpPort = static_cast<uint16_t>(std::clamp(readNumber(object, "sctpPort", 5000), 1.0, 65535.0));
+  return parameters;
+}
+
+transport::ChannelOptions readChannelOptions(const Napi::Object& object) {
+  transport::ChannelOptions options;
+  options.ordered = readFlag(object, "ordered", true);
+  options.maxRetransmits = static_cast<int>(std::clamp(readNumber(object, "maxRetransmits", -1), -1.0, 65535.0));
+  options.maxPacketLifeTimeMs =
+      static_cast<int>(std::clamp(readNumber(object, "maxPacketLifeTime", -1), -1.0, 65535.0));
+  options.protocol = readText(object, "protocol");
+  options.id = static_cast<int>(std::clamp(readNumber(object, "id", -1), -1.0, 65535.0));
+  return options;
+}
+
+Napi::Object writeParameters(Napi::Env env, const transport::TransportParameters& parameters) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("iceUfrag", parameters.iceUfrag);
+  object.Set("icePwd", parameters.icePwd);
+  object.Set("iceLite", parameters.iceLite);
+  object.Set("setup", kSetups[static_cast<size_t>(parameters.setup)]);
+  Napi::Object fingerprint = Napi::Object::New(env);
+  fingerprint.Set("algorithm", parameters.fingerprintAlgorithm);
+  fingerprint.Set("value", parameters.fingerprint);
+  object.Set("fingerprint", fingerprint);
+  object.Set("candidates", writeTexts(env, parameters.candidates));
+  object.Set("maxMessageSize", static_cast<double>(parameters.maxMessageSize));
+  object.Set("sctpPort", parameters.sctpPort);
+  return object;
+}
+
+Napi::Object writeStats(Napi::Env env, const transport::TransportStats& stats) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("state", kStates[static_cast<size_t>(stats.state)]);
+  object.Set("iceState", stats.iceState);
+  object.Set("dtlsState", stats.dtlsState);
+  object.Set("dtlsRole", stats.dtlsRole);
+  object.Set("srtpCipher", stats.srtpCipher);
+  object.Set("dtlsCipher", stats.dtlsCipher);
+  object.Set("tlsVersion", stats.tlsVersion);
+  object.Set("bytesSent", static_cast<double>(stats.bytesSent));
+  object.Set("bytesReceived", static_cast<double>(stats.bytesReceived));
+  object.Set("packetsSent", static_cast<double>(stats.packetsSent));
+  object.Set("packetsReceived", static_cast<double>(stats.packetsReceived));
+  object.Set("sinceLastPacketMs", static_cast<double>(stats.sinceLastPacketMs));
+  object.Set("localCandidate", stats.localCandidate);
+  object.Set("remoteCandidate", stats.remoteCandidate);
+  Napi::Object drops = Napi::Object::New(env);
+  for (const auto& [reason, count] : stats.drops) drops.Set(reason, static_cast<double>(count));
+  object.Set("drops", drops);
+  Napi::Array channels = Napi::Array::New(env, stats.channels.size());
+  for (size_t i = 0; i < stats.channels.size(); ++i) {
+    channels.Set(static_cast<uint32_t>(i), writeChannel(env, stats.channels[i]));
+  }
+  object.Set("channels", channels);
+  return object;
+}
+
+}  // namespace troupe::addon

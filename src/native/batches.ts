@@ -1,0 +1,90 @@
+import { logger, type TypedEvents } from "../core/index.ts";
+import { RECORD_STRIDE, RecordKind } from "./binding.ts";
+import type {
+  EngineMixer,
+  EnginePeer,
+  EngineReceiver,
+  EngineSender,
+  EngineSink,
+  EngineSource,
+  Level,
+} from "./engine.ts";
+
+/** Hands each record of a batch to the object that its handle names. A record of a closed handle is let go. */
+export class Batches {
+  readonly peers = new Map<number, EnginePeer["events"]>();
+  readonly receivers = new Map<number, EngineReceiver["events"]>();
+  readonly sources = new Map<number, EngineSource["events"]>();
+  readonly mixers = new Map<number, EngineMixer["events"]>();
+  readonly senders = new Map<number, EngineSender["events"]>();
+  readonly levels = new Map<number, TypedEvents<{ level: [level: Level] }>>();
+  readonly sinks = new Map<number, EngineSink>();
+
+  /** True from when the engine has stopped: no handle of it is left. */
+  ended = false;
+
+  /** The engine's callback: once a tick at the most, never from two threads. */
+  readonly deliver = (records: Float64Array, pcm: Int16Array, texts: string[]): void => {
+    for (let at = 0; at < records.length; at += RECORD_STRIDE) {
+      const kind = records[at]!;
+      const handle = records[at + 1]!;
+      const a = records[at + 2]!;
+      const b = records[at + 3]!;
+      if (kind === RecordKind.frame) this.#frame(handle, pcm, a, b, records[at + 4]!, records[at + 5]!);
+      else this.#event(kind, handle, a, b, records[at + 4]!, texts);
+    }
+  };
+
+  #frame(
+    handle: number,
+    pcm: Int16Array,
+    offset: number,
+    samples: number,
+    us: number,
+    concealed: number,
+  ): void {
+    const sink = this.sinks.get(handle);
+    if (!sink) return;
+    const { sampleRate, channels } = sink.options;
+    sink.events.emit("frame", {
+      pcm: pcm.subarray(offset, offset + samples * channels),
+      sampleRate,
+      channels,
+      samplesPerChannel: samples,
+      timestampUs: us,
+      concealed: concealed !== 0,
+    });
+  }
+
+  #event(kind: number, handle: number, a: number, b: number, c: number, texts: string[]): void {
+    switch (kind) {
+      case RecordKind.level:
+        this.levels.get(handle)?.emit("level", { rms: a, peak: b });
+        break;
+      case RecordKind.sourceState:
+        this.sources.get(handle)?.emit("state", (["idle", "playing", "drained"] as const)[b] ?? "idle", a);
+        break;
+      case RecordKind.mark:
+        this.sources.get(handle)?.emit("mark", a, b === 0 ? "reached" : "cleared");
+        break;
+      case RecordKind.receiverFlow:
+        this.receivers.get(handle)?.emit("flow", a === 0 ? "stalled" : "flowing");
+        break;
+      case RecordKind.unknownSsrc:
+        this.peers.get(handle)?.emit("unknownSsrc", a, b, c < 0 ? undefined : texts[c]);
+        break;
+      case RecordKind.mixerInput:
+        this.mixers.get(handle)?.emit("input", a, b === 0 ? "starved" : "flowing");
+        break;
+      case RecordKind.senderLoss:
+        this.senders.get(handle)?.emit("loss", a);
+        break;
+      case RecordKind.bye:
+        this.peers.get(handle)?.emit("bye", a);
+        break;
+      case RecordKind.dropped:
+        logger.warn("the event loop stalled and lost audio", { batches: a, frames: b });
+        break;
+    }
+  }
+}

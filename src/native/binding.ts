@@ -1,0 +1,369 @@
+/**
+ * What the addon exports, as it is: numbers, typed arrays and one callback a side. Handles are numbers that
+ * are never used twice in a process; the wrappers of this folder own them.
+ */
+export interface NativeBinding extends EngineBinding, TransportBinding {}
+
+/** Kinds of the fixed-size records in a batch; see {@link RECORD_STRIDE}. */
+export const RecordKind = {
+  /** sink, offset in samples into the batch's PCM, samples per channel, timestampUs, 1 when concealed */
+  frame: 1,
+  /** producer, RMS in dBov (-127 to 0), peak in dBov */
+  level: 2,
+  /** source, queued us, 0 idle | 1 playing | 2 drained */
+  sourceState: 3,
+  /** source, mark id: playout reached the mark (1 as third value when it was cleared instead) */
+  mark: 4,
+  /** receiver, 0 stalled | 1 flowing */
+  receiverFlow: 5,
+  /** peer, ssrc, payload type, index of the mid or rid text in `texts` or -1: packets are held for a short time */
+  unknownSsrc: 6,
+  /** mixer, input, 0 starved | 1 flowing */
+  mixerInput: 7,
+  /** 0, batches dropped since the last batch, audio frames in them */
+  dropped: 8,
+  /** sender, expected loss in percent that the receivers report */
+  senderLoss: 9,
+  /** peer: RTCP BYE for ssrc */
+  bye: 10,
+} as const;
+export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
+
+/** Numbers per record: kind, handle, and up to four values in the order that {@link RecordKind} gives. */
+export const RECORD_STRIDE = 6;
+
+/** The callback of the batch. Both views are over native memory and valid only until it returns. */
+type BatchCallback = (records: Float64Array, pcm: Int16Array, texts: string[]) => void;
+
+export interface HeaderExtensionIds {
+  mid?: number;
+  rid?: number;
+  audioLevel?: number;
+  absoluteSendTime?: number;
+  transportSequenceNumber?: number;
+}
+
+export interface CodecParameters {
+  payloadType: number;
+  /** Lower-case: opus, pcmu, pcma, red, telephone-event, vp8, rtx ... Only opus is decoded as yet. */
+  name: string;
+  /** Hz of the RTP clock. */
+  clockRate: number;
+  channels: number;
+}
+
+export interface ReceiverOptions {
+  kind: "audio" | "video";
+  mid: string;
+  /** SSRCs known from signalling; empty when they are learnt from the mid extension. */
+  ssrcs: number[];
+  codecs: CodecParameters[];
+  /** Whether generic NACK was negotiated. */
+  nack: boolean;
+  /** Floor and cap of the jitter buffer in ms; 20 and 400 when left out. */
+  minimumDelayMs?: number;
+  maximumDelayMs?: number;
+}
+
+export interface SourceOptions {
+  /** Hz: 8000, 12000, 16000, 24000, 44100 or 48000. */
+  sampleRate: number;
+  channels: 1 | 2;
+  /** What the ring holds at most, in ms. */
+  capacityMs: number;
+}
+
+export interface OpusParameters {
+  /** bit/s */
+  bitRate: number;
+  /** 0 to 10 */
+  complexity: number;
+  application: "voip" | "audio" | "lowdelay";
+  fec: boolean;
+  /** Percent, 0 to 100; the engine raises it to what receiver reports say. */
+  expectedLossPercent: number;
+  dtx: boolean;
+  channels: 1 | 2;
+  /** 10, 20, 40 or 60 */
+  frameMs: number;
+}
+
+export interface SenderOptions {
+  kind: "audio" | "video";
+  mid: string;
+  ssrc: number;
+  cname: string;
+  codec: CodecParameters;
+  opus?: Partial<OpusParameters>;
+  nack: boolean;
+  /** How long an empty source is still encoded as silence, in ms; 200 when left out. */
+  hangoverMs?: number;
+}
+
+export interface SinkOptions {
+  /** Hz: 8000, 12000, 16000, 24000, 44100 or 48000. */
+  sampleRate: number;
+  channels: 1 | 2;
+  /** Length of a frame in ms; a multiple of 10. */
+  frameMs: number;
+}
+
+export interface ForwarderOptions {
+  mid: string;
+  ssrc: number;
+  cname: string;
+  /** Pairs of payload type at the receiver and payload type at the far peer. Others are dropped and counted. */
+  payloadTypes: [number, number][];
+  nack: boolean;
+}
+
+/** WebRTC names where WebRTC has them; times in ms, counts since the object was made. */
+export interface InboundRtpStats {
+  receiver: number;
+  ssrc: number;
+  kind: "audio" | "video";
+  mid: string;
+  payloadType: number;
+  packetsReceived: number;
+  bytesReceived: number;
+  headerBytesReceived: number;
+  packetsLost: number;
+  packetsDiscarded: number;
+  packetsDuplicated: number;
+  /** seconds */
+  jitter: number;
+  jitterBufferDelay: number;
+  jitterBufferEmittedCount: number;
+  totalSamplesReceived: number;
+  concealedSamples: number;
+  silentConcealedSamples: number;
+  concealmentEvents: number;
+  nackCount: number;
+  pliCount: number;
+  fecPacketsReceived: number;
+  audioLevel: number;
+  totalAudioEnergy: number;
+  totalSamplesDuration: number;
+  lastPacketReceivedTimestamp: number;
+}
+
+export interface OutboundRtpStats {
+  /** The sender's or forwarder's handle. */
+  sender: number;
+  ssrc: number;
+  kind: "audio" | "video";
+  mid: string;
+  payloadType: number;
+  packetsSent: number;
+  bytesSent: number;
+  headerBytesSent: number;
+  retransmittedPacketsSent: number;
+  nackCount: number;
+  pliCount: number;
+  /** From the far side's receiver reports; seconds, and -1 while there is none. */
+  roundTripTime: number;
+  remoteFractionLost: number;
+  remotePacketsLost: number;
+  remoteJitter: number;
+}
+
+export interface PeerStats {
+  inbound: InboundRtpStats[];
+  outbound: OutboundRtpStats[];
+  /** By reason: truncated, badHeader, badExtension, unknownSsrc, unknownPayloadType, heldTooLong, srtp ... */
+  drops: Record<string, number>;
+}
+
+export interface EngineStats {
+  ticks: number;
+  /** Ticks that a late clock skipped after it had caught up five. */
+  skippedTicks: number;
+  /** How late a tick began, in ms. */
+  clockLateMs: { p50: number; p99: number; maximum: number };
+  /** CPU time of all codec threads and of the clock thread since the start, in ms. */
+  codecThreadCpuMs: number;
+  clockThreadCpuMs: number;
+  batches: number;
+  batchesDropped: number;
+  framesDropped: number;
+  /** Open handles by kind: peers, receivers, senders, sources, sinks, mixers, forwarders, encoders, decoders. */
+  handles: Record<string, number>;
+}
+
+interface EngineBinding {
+  /**
+   * Starts the engine of this environment. `codecThreads` 0 means one a core. With `manual` it has no threads and time
+   * passes only in `engineTick`, for tests and benches at any speed.
+   */
+  engineStart(options: { codecThreads: number; manual?: boolean }, onBatch: BatchCallback): void;
+  engineStop(): void;
+  /** Manual only: runs all ticks due by `nowUs` (at most 5 a call, the rest is skipped) and hands over their batches. */
+  engineTick(nowUs: number): void;
+  engineStats(): EngineStats;
+
+  peerCreate(): number;
+  peerClose(peer: number): void;
+  peerSetHeaderExtensions(peer: number, ids: HeaderExtensionIds): void;
+  peerStats(peer: number): PeerStats;
+  /** Joins two peers by a wire in this process, in place of transports; for tests and benches. */
+  peerLink(first: number, second: number): void;
+
+  receiverCreate(peer: number, options: ReceiverOptions): number;
+  /** Changes ssrcs, codecs and NACK of a receiver without losing its buffer. */
+  receiverUpdate(receiver: number, options: ReceiverOptions): void;
+  /** Sends a PLI, at most one in 500 ms. */
+  receiverRequestKeyFrame(receiver: number): void;
+  receiverClose(receiver: number): void;
+  /** The longest time between two packets since the last call, in us. */
+  receiverTakeLongestGapUs(receiver: number): number;
+
+  sourceCreate(options: SourceOptions): number;
+  /** Samples per channel that found room; the rest is the caller's. */
+  sourceWrite(source: number, pcm: Int16Array): number;
+  sourceQueuedUs(source: number): number;
+  /** Drops what is queued; gives the samples per channel dropped. Marks in it fire as cleared. */
+  sourceClear(source: number): number;
+  /** Puts a mark behind what is queued now; a `mark` record comes when playout reaches it. */
+  sourceMark(source: number, mark: number): void;
+  sourceClose(source: number): void;
+
+  /** The Opus packets of interleaved PCM, made on the calling thread: for prompts and tests, not for live audio. */
+  encodeOpus(pcm: Int16Array, options: Partial<OpusParameters> & { sampleRate: number }): Uint8Array[];
+  /** A producer of packets that are encoded already; `loop` plays them round and round. */
+  encodedSourceCreate(options: { frameMs: number; frames: Uint8Array[]; loop: boolean }): number;
+
+  mixerCreate(options: { sampleRate: number; channels: 1 | 2 }): number;
+  /** Input handle. A producer is a receiver, source or mixer. `gain` is linear. */
+  mixerAddInput(mixer: number, producer: number, gain: number): number;
+  /** Ramps to `gain` over `rampMs`. */
+  mixerSetGain(mixer: number, input: number, gain: number, rampMs: number): void;
+  mixerRemoveInput(mixer: number, input: number): void;
+  mixerClose(mixer: number): void;
+  /** A producer that is the mix without `input` (mix-minus); closed with the mixer or by producerClose. */
+  mixerMinus(mixer: number, input: number): number;
+
+  senderCreate(peer: number, options: SenderOptions): number;
+  /** Source, encoded source, mixer or receiver; 0 detaches. */
+  senderSetProducer(sender: number, producer: number): void;
+  senderUpdate(sender: number, opus: Partial<OpusParameters>): void;
+  senderClose(sender: number): void;
+
+  /** A tap on a producer (0: none yet). It fills `frame` records. */
+  sinkCreate(options: SinkOptions): number;
+  sinkBind(sink: number, producer: number): void;
+  sinkClose(sink: number): void;
+
+  /** `level` records for a producer every `intervalMs` (0 stops them). */
+  producerSetLevelInterval(producer: number, intervalMs: number): void;
+  /** Closes a source, encoded source or mix-minus. */
+  producerClose(producer: number): void;
+
+  /** Sends what `receiver` gets to `peer`, unparsed beyond what routing needs. */
+  forwarderCreate(receiver: number, peer: number, options: ForwarderOptions): number;
+  forwarderClose(forwarder: number): void;
+}
+
+export interface TransportParameters {
+  iceUfrag: string;
+  icePwd: string;
+  iceLite?: boolean;
+  /** `actpass` in offers, else `active` or `passive`. */
+  setup: "actpass" | "active" | "passive";
+  /** sha-256 and the like; the value in upper-case hexadecimal with colons. */
+  fingerprint: { algorithm: string; value: string };
+  /** Candidate attribute values, `candidate:...`. */
+  candidates: string[];
+  /** Largest SCTP message in bytes; 0 when there is no application m-line. */
+  maxMessageSize: number;
+  sctpPort: number;
+}
+
+export interface TransportOptions {
+  /** The ICE controlling side is the offerer. */
+  controlling: boolean;
+  iceServers: { urls: string[]; username?: string; credential?: string }[];
+  /** Local addresses to gather on besides the interfaces' own; loopback is always among them. */
+  addresses: string[];
+  /** UDP port range; 0 for any. */
+  portRange: [number, number];
+}
+
+export type TransportState = "new" | "connecting" | "connected" | "disconnected" | "failed" | "closed";
+
+/** The events of a transport, each with its arguments. */
+export type TransportEvent =
+  | [type: "candidate", candidate: string]
+  | [type: "gathered"]
+  | [type: "state", state: TransportState, reason: string]
+  | [type: "channel", channel: number, label: string, protocol: string, ordered: boolean]
+  | [type: "channelOpen", channel: number]
+  | [type: "message", channel: number, data: Buffer, binary: boolean]
+  | [type: "channelLow", channel: number]
+  | [type: "channelClosed", channel: number];
+
+export interface DataChannelOptions {
+  ordered: boolean;
+  maxRetransmits?: number;
+  /** ms */
+  maxPacketLifeTime?: number;
+  protocol: string;
+  /** Negotiated id; announced by DCEP when left out. */
+  id?: number;
+}
+
+/** WebRTC names: transport, candidate-pair, certificate and data-channel figures of one transport. */
+export interface TransportStats {
+  state: TransportState;
+  iceState: string;
+  dtlsState: string;
+  dtlsRole: string;
+  srtpCipher: string;
+  dtlsCipher: string;
+  tlsVersion: string;
+  bytesSent: number;
+  bytesReceived: number;
+  packetsSent: number;
+  packetsReceived: number;
+  /** Milliseconds since the last packet of any kind came in; -1 before the first. */
+  sinceLastPacketMs: number;
+  localCandidate: string;
+  remoteCandidate: string;
+  /** By reason: srtpReplay, srtpAuthentication, beforeKeys, sendFailed ... */
+  drops: Record<string, number>;
+  channels: {
+    channel: number;
+    label: string;
+    id: number;
+    state: string;
+    messagesSent: number;
+    messagesReceived: number;
+    bytesSent: number;
+    bytesReceived: number;
+    bufferedAmount: number;
+  }[];
+}
+
+interface TransportBinding {
+  /** Starts the I/O thread of this environment when it is the first. */
+  transportCreate(options: TransportOptions, onEvent: (...event: TransportEvent) => void): number;
+  /** ufrag, pwd, fingerprint and the candidates gathered so far; gathering starts with the first call. */
+  transportLocalParameters(transport: number): TransportParameters;
+  /** `setup` is the far side's; the role follows from it. A second call with another ufrag is a restart. */
+  transportSetRemoteParameters(transport: number, parameters: TransportParameters): void;
+  /** False when the candidate is not of a form that ICE here takes (it is counted). */
+  transportAddRemoteCandidate(transport: number, candidate: string): boolean;
+  /** New ufrag and pwd on the same sockets. */
+  transportRestartIce(transport: number): void;
+  /** From then on RTP and RTCP belong to the engine's peer (both ways); 0 detaches. */
+  transportAttach(transport: number, peer: number): void;
+  transportOpenChannel(transport: number, label: string, options: DataChannelOptions): number;
+  /** False when the send buffer is full; the message is then not taken. */
+  transportSend(transport: number, channel: number, data: Uint8Array | string): boolean;
+  transportBufferedAmount(transport: number, channel: number): number;
+  transportSetBufferedAmountLowThreshold(transport: number, channel: number, bytes: number): void;
+  transportCloseChannel(transport: number, channel: number): void;
+  transportStats(transport: number): TransportStats;
+  transportClose(transport: number): void;
+  /** Open transports and threads of this process. */
+  transportHandles(): { transports: number; threads: number };
+}

@@ -1,0 +1,78 @@
+#include "EncoderStream.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cmath>
+#include <limits>
+#include <utility>
+
+namespace troupe {
+
+namespace {
+
+constexpr int64_t kNever = std::numeric_limits<int64_t>::min() / 2;
+/** RFC 6464 wants a guess whether it is voice; louder than this counts. */
+constexpr double kVoiceDbov = -50;
+/** A sender that reports loss is believed up to here; beyond it more redundancy helps no further. */
+constexpr int kMaximumExpectedLossPercent = 50;
+
+}  // namespace
+
+EncoderStream::EncoderStream(std::shared_ptr<Producer> producer, const OpusParameters& parameters, int hangoverMs,
+                             uint32_t phase)
+    : producer_(std::move(producer)),
+      parameters_(parameters),
+      hangoverMs_(hangoverMs),
+      ticksPerPacket_(parameters.frameMs / kTickMs),
+      phase_(phase % static_cast<uint32_t>(ticksPerPacket_)),
+      output_(producer_->open({producer_->preferredFormat().rateHz, parameters.channels})),
+      encoder_(output_->format().rateHz, parameters),
+      samples_(output_->format().samples() * static_cast<size_t>(ticksPerPacket_), 0),
+      lastHeardTick_(kNever),
+      lastSentStart_(kNever) {}
+
+EncoderStream::~EncoderStream() { producer_->close(output_); }
+
+void EncoderStream::run(const Tick& tick) {
+  const int64_t slot = (tick.number + ticksPerPacket_ - phase_) % ticksPerPacket_;
+  collect(tick, slot);
+  if (slot != ticksPerPacket_ - 1) return;
+  if (heard_ || tick.number - lastHeardTick_ <= hangoverMs_ / kTickMs) encode(tick);
+  std::fill(samples_.begin(), samples_.end(), int16_t{0});
+  heard_ = false;
+}
+
+void EncoderStream::collect(const Tick& tick, int64_t slot) {
+  const PcmFrame* frame = producer_->pull(*output_, tick);
+  if (frame == nullptr) return;
+  const size_t count = output_->format().samples();
+  std::copy_n(frame->samples.begin(), count, samples_.begin() + static_cast<ptrdiff_t>(slot * static_cast<int64_t>(count)));
+  heard_ = true;
+  lastHeardTick_ = tick.number;
+}
+
+void EncoderStream::encode(const Tick& tick) {
+  encoder_.setExpectedLoss(expectedLossPercent());
+  std::array<uint8_t, kMaximumRtpPacketBytes> payload;
+  // Room for the RTP header and its extensions is left.
+  const size_t size = encoder_.encode(samples_.data(), std::span(payload).first(payload.size() - 64));
+  if (size == 0) return;
+  level_.add(samples_);
+  const double dBov = level_.take().rmsDbov;
+  EncodedPacket packet;
+  packet.payload = std::span(payload).first(size);
+  packet.startTick = tick.number - (ticksPerPacket_ - 1);
+  packet.beginsTalkspurt = packet.startTick - lastSentStart_ != ticksPerPacket_;
+  packet.level.dBov = static_cast<int8_t>(std::lround(std::clamp(dBov, -127.0, 0.0)));
+  packet.level.voice = dBov > kVoiceDbov;
+  lastSentStart_ = packet.startTick;
+  send(packet, tick);
+}
+
+int EncoderStream::expectedLossPercent() const {
+  int highest = 0;
+  for (const auto& sender : senders()) highest = std::max(highest, sender->feedback().expectedLossPercent());
+  return std::max(parameters_.expectedLossPercent, std::min(highest, kMaximumExpectedLossPercent));
+}
+
+}  // namespace troupe

@@ -1,0 +1,108 @@
+#include "ForwardedStream.hpp"
+
+#include <algorithm>
+#include <array>
+#include <cstring>
+#include <utility>
+
+#include "RandomNumber.hpp"
+
+namespace troupe {
+
+namespace {
+
+ForwarderOptions optionsOf(const ForwardingOptions& options, const PeerWire& target) {
+  ForwarderOptions result;
+  result.ssrc = options.ssrc;
+  result.mid = options.mid;
+  result.payloadTypes = options.payloadTypes;
+  result.extensionIds = target.extensionIds();
+  result.firstSequenceNumber = static_cast<uint16_t>(randomNumber() & 0x7fff);
+  result.firstTimestamp = randomNumber();
+  if (!options.nack) result.historyPackets = 0;
+  return result;
+}
+
+DropReason reasonOf(Forwarder::Drop drop) {
+  switch (drop) {
+    case Forwarder::Drop::tooLarge: return DropReason::tooLarge;
+    case Forwarder::Drop::tooOld: return DropReason::late;
+    default: return DropReason::unknownPayloadType;
+  }
+}
+
+}  // namespace
+
+ForwardedStream::ForwardedStream(uint32_t handle, const ForwardingOptions& options, std::shared_ptr<PeerWire> target)
+    : handle_(handle),
+      options_(options),
+      wire_(std::move(target)),
+      feedback_(48'000),
+      forwarder_(optionsOf(options, *wire_)) {}
+
+void ForwardedStream::onPacket(const RtpPacket& packet, const HeaderExtensionIds& ids, int64_t nowUs) {
+  if (!wire_->isWritable()) {
+    wire_->drops.add(DropReason::notWritable);
+    return;
+  }
+  const HeaderExtensionIds targetIds = wire_->extensionIds();
+  std::array<uint8_t, kMaximumRtpPacketBytes> buffer;
+  size_t size = 0;
+  {
+    std::lock_guard lock(mutex_);
+    forwarder_.setExtensionIds(targetIds);
+    const auto written = forwarder_.forward(packet, ids, nowUs);
+    if (written.empty()) {
+      if (forwarder_.lastDrop() != Forwarder::Drop::empty) wire_->drops.add(reasonOf(forwarder_.lastDrop()));
+      return;
+    }
+    size = std::min(written.size(), buffer.size());
+    std::memcpy(buffer.data(), written.data(), size);
+  }
+  wire_->sendRtp(std::span(buffer).first(size));
+}
+
+void ForwardedStream::onNack(uint16_t sequenceNumber, int64_t nowUs) {
+  std::array<uint8_t, kMaximumRtpPacketBytes> buffer;
+  size_t size = 0;
+  {
+    std::lock_guard lock(mutex_);
+    ++nacksReceived_;
+    const auto packet = forwarder_.retransmit(sequenceNumber, nowUs, std::max<int64_t>(feedback_.roundTripUs(), 0));
+    size = std::min(packet.size(), buffer.size());
+    if (size == 0) return;
+    std::memcpy(buffer.data(), packet.data(), size);
+  }
+  wire_->sendRtp(std::span(buffer).first(size));
+}
+
+void ForwardedStream::onPictureLoss() {
+  std::lock_guard lock(mutex_);
+  ++pictureLosses_;
+}
+
+bool ForwardedStream::senderInfo(int64_t nowUs, int64_t unixUs, SenderInfo& info) const {
+  std::lock_guard lock(mutex_);
+  return forwarder_.senderInfo(nowUs, unixUs, info);
+}
+
+OutboundStats ForwardedStream::stats() const {
+  OutboundStats stats;
+  stats.sender = handle_;
+  stats.ssrc = options_.ssrc;
+  stats.mid = options_.mid;
+  {
+    std::lock_guard lock(mutex_);
+    stats.payloadType = forwarder_.lastPayloadType();
+    stats.packetsSent = forwarder_.packetsSent();
+    stats.bytesSent = forwarder_.bytesSent();
+    stats.headerBytesSent = forwarder_.headerBytesSent();
+    stats.retransmittedPacketsSent = forwarder_.packetsRetransmitted();
+    stats.nackCount = nacksReceived_;
+    stats.pliCount = pictureLosses_;
+  }
+  feedback_.fill(stats);
+  return stats;
+}
+
+}  // namespace troupe

@@ -1,0 +1,31 @@
+#pragma once
+
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "SenderStream.hpp"
+#include "Tick.hpp"
+
+namespace troupe {
+
+/** Makes packets and gives each to all its senders. Senders come and go while no tick runs. */
+class PacketStream : public Task {
+ public:
+  void addSender(std::shared_ptr<SenderStream> sender) { senders_.push_back(std::move(sender)); }
+  void removeSender(const SenderStream* sender) {
+    std::erase_if(senders_, [sender](const auto& held) { return held.get() == sender; });
+  }
+  bool hasSenders() const { return !senders_.empty(); }
+
+ protected:
+  void send(const EncodedPacket& packet, const Tick& tick) {
+    for (const auto& sender : senders_) sender->send(packet, tick.timeUs);
+  }
+  const std::vector<std::shared_ptr<SenderStream>>& senders() const { return senders_; }
+
+ private:
+  std::vector<std::shared_ptr<SenderStream>> senders_;
+};
+
+}  // namespace troupe

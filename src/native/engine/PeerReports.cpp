@@ -1,0 +1,113 @@
+// The part of Peer that sends: reports, requests for what is missing, goodbyes.
+#include <algorithm>
+#include <array>
+
+#include "Peer.hpp"
+#include "RandomNumber.hpp"
+
+namespace troupe {
+
+namespace {
+
+constexpr size_t kMaximumRequestsPerTick = 64;
+constexpr size_t kMaximumBlocks = 31;
+
+}  // namespace
+
+void Peer::run(const Tick& tick) {
+  {
+    std::lock_guard lock(mutex_);
+    if (const size_t expired = held_.expire(tick.timeUs); expired > 0)
+      wire_->drops.add(DropReason::heldTooLong, expired);
+  }
+  if (!wire_->isWritable()) return;
+  sendNacks(tick.timeUs);
+  if (tick.timeUs < nextReportUs_) return;
+  nextReportUs_ = tick.timeUs + kReportIntervalUs / 2 + randomNumber() % kReportIntervalUs;
+  sendReports(tick.timeUs);
+}
+
+void Peer::sendNacks(int64_t nowUs) {
+  {
+    std::lock_guard lock(mutex_);
+    nackers_.assign(receivers_.begin(), receivers_.end());
+  }
+  std::array<uint16_t, kMaximumRequestsPerTick> missing;
+  for (const auto& receiver : nackers_) {
+    uint32_t ssrc = 0;
+    const size_t count = receiver->collectNacks(nowUs, missing, ssrc);
+    if (count == 0) continue;
+    std::array<uint8_t, kMaximumRtpPacketBytes> buffer;
+    RtcpBuilder builder(buffer);
+    const uint32_t own = feedbackSsrc();
+    builder.addReceiverReport(own);
+    builder.addNack(own, ssrc, std::span(missing).first(count));
+    wire_->sendRtcp(builder.bytes());
+  }
+  nackers_.clear();
+}
+
+void Peer::sendReports(int64_t nowUs) {
+  std::vector<ReportBlock> blocks;
+  std::vector<std::shared_ptr<SenderStream>> senders;
+  std::vector<Forwarding> forwardings;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& receiver : receivers_) receiver->appendReportBlocks(blocks, nowUs);
+    senders = senders_;
+    forwardings = forwardings_;
+  }
+  if (blocks.size() > kMaximumBlocks) blocks.resize(kMaximumBlocks);
+  bool blocksSent = blocks.empty();
+  const auto report = [&](uint32_t ssrc, const std::string& cname, const SenderInfo& info) {
+    std::array<uint8_t, kMaximumRtpPacketBytes> buffer;
+    RtcpBuilder builder(buffer);
+    builder.addSenderReport(ssrc, info, blocksSent ? std::span<const ReportBlock>{} : std::span<const ReportBlock>(blocks));
+    builder.addCname(ssrc, cname);
+    blocksSent = true;
+    wire_->sendRtcp(builder.bytes());
+  };
+  SenderInfo info;
+  const int64_t unixUs = nowUs + unixOffsetUs_;
+  for (const auto& sender : senders)
+    if (sender->senderInfo(nowUs, unixUs, info)) report(sender->ssrc(), sender->options().cname, info);
+  for (const auto& forwarding : forwardings)
+    if (forwarding.stream->senderInfo(nowUs, unixUs, info))
+      report(forwarding.stream->ssrc(), forwarding.stream->options().cname, info);
+  if (blocksSent) return;
+  std::array<uint8_t, kMaximumRtpPacketBytes> buffer;
+  RtcpBuilder builder(buffer);
+  const uint32_t own = feedbackSsrc();
+  builder.addReceiverReport(own, blocks);
+  builder.addCname(own, "troupe");
+  wire_->sendRtcp(builder.bytes());
+}
+
+void Peer::sendBye(uint32_t ssrc, const std::string& cname) {
+  if (!wire_->isWritable()) return;
+  std::array<uint8_t, kMaximumRtpPacketBytes> buffer;
+  RtcpBuilder builder(buffer);
+  builder.addReceiverReport(ssrc);
+  builder.addCname(ssrc, cname);
+  builder.addBye(ssrc);
+  wire_->sendRtcp(builder.bytes());
+}
+
+void Peer::requestKeyFrame(ReceiverStream& receiver, int64_t nowUs) {
+  if (!wire_->isWritable()) return;
+  const auto ssrc = receiver.takeKeyFrameRequest(nowUs);
+  if (!ssrc) return;
+  std::array<uint8_t, kMaximumRtpPacketBytes> buffer;
+  RtcpBuilder builder(buffer);
+  const uint32_t own = feedbackSsrc();
+  builder.addReceiverReport(own);
+  builder.addPictureLoss(own, *ssrc);
+  wire_->sendRtcp(builder.bytes());
+}
+
+uint32_t Peer::feedbackSsrc() const {
+  std::lock_guard lock(mutex_);
+  return senders_.empty() ? ownSsrc_ : senders_.front()->ssrc();
+}
+
+}  // namespace troupe

@@ -1,0 +1,40 @@
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <memory>
+#include <mutex>
+#include <span>
+
+#include "DropCounters.hpp"
+#include "HeaderExtensionIds.hpp"
+#include "PacketPort.hpp"
+
+namespace troupe {
+
+/** What all streams of a peer share: the way out, the negotiated extension ids, and the counts of what was dropped. */
+class PeerWire {
+ public:
+  void setSender(std::shared_ptr<PacketSender> sender);
+  void setWritable(bool writable) { writable_ = writable; }
+  bool isWritable() const { return writable_; }
+
+  void setExtensionIds(const HeaderExtensionIds& ids);
+  HeaderExtensionIds extensionIds() const;
+
+  /** Called with no lock of a stream held, since an in-process wire answers on the same thread. */
+  bool sendRtp(std::span<const uint8_t> packet);
+  bool sendRtcp(std::span<const uint8_t> packet);
+
+  DropCounters drops;
+
+ private:
+  std::shared_ptr<PacketSender> sender() const;
+
+  mutable std::mutex mutex_;
+  std::shared_ptr<PacketSender> sender_;
+  HeaderExtensionIds extensionIds_;
+  std::atomic<bool> writable_{false};
+};
+
+}  // namespace troupe

@@ -1,0 +1,208 @@
+#include "Scheduler.hpp"
+
+#include <pthread.h>
+#include <time.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "Audio.hpp"
+
+namespace troupe {
+
+namespace {
+
+int64_t monotonicUs() {
+  timespec now{};
+  clock_gettime(CLOCK_MONOTONIC, &now);
+  return int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000;
+}
+
+void sleepUntil(int64_t timeUs) {
+  const timespec until{timeUs / 1'000'000, timeUs % 1'000'000 * 1000};
+  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) == EINTR) {
+  }
+}
+
+double cpuMsOf(clockid_t clock) {
+  timespec used{};
+  if (clock_gettime(clock, &used) != 0) return 0;
+  return static_cast<double>(used.tv_sec) * 1e3 + static_cast<double>(used.tv_nsec) / 1e6;
+}
+
+double cpuMsOf(std::thread& thread) {
+  clockid_t clock{};
+  return thread.joinable() && pthread_getcpuclockid(thread.native_handle(), &clock) == 0 ? cpuMsOf(clock) : 0;
+}
+
+size_t threadsFor(const Scheduler::Options& options) {
+  if (options.manual) return 1;
+  if (options.codecThreads > 0) return static_cast<size_t>(options.codecThreads);
+  return std::max(1U, std::thread::hardware_concurrency());
+}
+
+}  // namespace
+
+Scheduler::Scheduler(Options options, BatchQueue& batches, std::function<void()> wake)
+    : options_(options), batches_(batches), wake_(std::move(wake)), graph_(threadsFor(options)) {
+  for (size_t index = 0; index < graph_.threads(); ++index) codecThreads_.push_back(std::make_unique<CodecThread>());
+  if (options.manual) return;
+  epochUs_ = monotonicUs() + kTickUs;
+  for (size_t index = 0; index < codecThreads_.size(); ++index) {
+    codecThreads_[index]->thread = std::thread([this, index] { runCodecThread(index); });
+    pthread_setname_np(codecThreads_[index]->thread.native_handle(), "troupe-codec");
+  }
+  clock_ = std::thread([this] { runClock(); });
+  pthread_setname_np(clock_.native_handle(), "troupe-clock");
+}
+
+Scheduler::~Scheduler() { stop(); }
+
+void Scheduler::stop() {
+  {
+    std::lock_guard lock(mutex_);
+    if (stopping_) return;
+    stopping_ = true;
+    idle_.notify_all();
+    for (const auto& thread : codecThreads_) thread->wake.notify_all();
+  }
+  if (clock_.joinable()) clock_.join();
+  for (const auto& thread : codecThreads_)
+    if (thread->thread.joinable()) thread->thread.join();
+  for (const auto& change : std::exchange(changes_, {})) change(graph_);
+  graph_.clear();
+}
+
+void Scheduler::post(std::function<void(Graph&)> change) {
+  std::lock_guard lock(mutex_);
+  if (stopping_) return;
+  changes_.push_back(std::move(change));
+}
+
+void Scheduler::tick(int64_t nowUs) {
+  if (!options_.manual || stopping_) return;
+  if (epochUs_ == 0) epochUs_ = nowUs;
+  manualNowUs_ = nowUs;
+  issueDue(nowUs);
+}
+
+int64_t Scheduler::nowUs() const { return options_.manual ? manualNowUs_.load() : monotonicUs(); }
+
+void Scheduler::runClock() {
+  for (;;) {
+    sleepUntil(epochUs_ + nextTick_ * kTickUs);
+    {
+      std::lock_guard lock(mutex_);
+      if (stopping_) break;
+    }
+    const int64_t now = monotonicUs();
+    lateness_.add(now - (epochUs_ + nextTick_ * kTickUs));
+    issueDue(now);
+  }
+  std::lock_guard lock(mutex_);
+  clockCpuMsAtEnd_ = cpuMsOf(CLOCK_THREAD_CPUTIME_ID);
+}
+
+void Scheduler::issueDue(int64_t nowUs) {
+  int64_t due = (nowUs - epochUs_) / kTickUs - nextTick_ + 1;
+  if (due > kMaximumCatchUpTicks) {
+    const int64_t skipped = due - kMaximumCatchUpTicks;
+    nextTick_ += skipped;
+    skippedTicks_ += static_cast<uint64_t>(skipped);
+    due = kMaximumCatchUpTicks;
+  }
+  for (; due > 0; --due, ++nextTick_) issue({nextTick_, epochUs_ + nextTick_ * kTickUs});
+}
+
+void Scheduler::issue(Issued tick) {
+  ++ticks_;
+  {
+    std::unique_lock lock(mutex_);
+    applyChanges(lock);
+    if (stopping_) return;
+    issued_[issuedCount_ % issued_.size()] = tick;
+    ++issuedCount_;
+    for (size_t index = 0; index < codecThreads_.size(); ++index) {
+      CodecThread& thread = *codecThreads_[index];
+      if (options_.manual || (graph_.tasksOf(index).empty() && thread.done + 1 == issuedCount_)) {
+        thread.done = issuedCount_;
+      } else {
+        thread.wake.notify_one();
+      }
+    }
+    // What a thread that lags has not got to yet does not hold up the rest.
+    if (!options_.manual && !allDone()) {
+      lock.unlock();
+      if (batches_.flush()) wake_();
+      return;
+    }
+  }
+  if (options_.manual) runTasks(0, tick);
+  flush();
+}
+
+void Scheduler::applyChanges(std::unique_lock<std::mutex>& lock) {
+  if (changes_.empty()) return;
+  idle_.wait(lock, [this] { return stopping_ || allDone(); });
+  if (stopping_) return;
+  const auto changes = std::exchange(changes_, {});
+  // No task runs until this returns, since only the clock issues ticks.
+  lock.unlock();
+  for (const auto& change : changes) change(graph_);
+  graph_.rebuild();
+  lock.lock();
+}
+
+void Scheduler::runCodecThread(size_t index) {
+  CodecThread& self = *codecThreads_[index];
+  std::unique_lock lock(mutex_);
+  for (;;) {
+    self.wake.wait(lock, [&] { return stopping_ || self.done < issuedCount_; });
+    if (stopping_) break;
+    if (issuedCount_ - self.done > kMaximumCatchUpTicks) {
+      skippedTicks_ += issuedCount_ - self.done - kMaximumCatchUpTicks;
+      self.done = issuedCount_ - kMaximumCatchUpTicks;
+    }
+    const Issued tick = issued_[self.done % issued_.size()];
+    lock.unlock();
+    runTasks(index, tick);
+    lock.lock();
+    ++self.done;
+    if (!allDone()) continue;
+    idle_.notify_all();
+    lock.unlock();
+    flush();
+    lock.lock();
+  }
+  self.cpuMsAtEnd = cpuMsOf(CLOCK_THREAD_CPUTIME_ID);
+}
+
+void Scheduler::runTasks(size_t index, const Issued& tick) {
+  Batch& batch = codecThreads_[index]->batch;
+  const Tick context{tick.number, tick.timeUs, batch};
+  for (Task* task : graph_.tasksOf(index)) task->run(context);
+  batches_.add(batch);
+}
+
+void Scheduler::flush() {
+  if (batches_.flush()) wake_();
+}
+
+bool Scheduler::allDone() const {
+  return std::all_of(codecThreads_.begin(), codecThreads_.end(),
+                     [this](const auto& thread) { return thread->done == issuedCount_; });
+}
+
+Scheduler::Stats Scheduler::stats() const {
+  Stats stats;
+  stats.ticks = ticks_;
+  stats.skippedTicks = skippedTicks_;
+  stats.late = lateness_.summary();
+  std::lock_guard lock(mutex_);
+  for (const auto& thread : codecThreads_)
+    stats.codecThreadCpuMs += stopping_ ? thread->cpuMsAtEnd : cpuMsOf(thread->thread);
+  stats.clockThreadCpuMs = stopping_ ? clockCpuMsAtEnd_ : cpuMsOf(const_cast<std::thread&>(clock_));
+  return stats;
+}
+
+}  // namespace troupe

@@ -1,0 +1,102 @@
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "AudioEncoder.hpp"
+
+namespace troupe {
+
+enum class MediaKind : uint8_t { audio, video };
+
+struct CodecParameters {
+  uint8_t payloadType = 0;
+  /** Lower-case. */
+  std::string name;
+  uint32_t clockRate = 48'000;
+  int channels = 2;
+};
+
+struct ReceiverOptions {
+  MediaKind kind = MediaKind::audio;
+  std::string mid;
+  std::vector<uint32_t> ssrcs;
+  std::vector<CodecParameters> codecs;
+  bool nack = false;
+  int minimumDelayMs = 20;
+  int maximumDelayMs = 400;
+};
+
+struct SenderOptions {
+  MediaKind kind = MediaKind::audio;
+  std::string mid;
+  uint32_t ssrc = 0;
+  std::string cname;
+  CodecParameters codec;
+  OpusParameters opus;
+  bool nack = false;
+  /** How long an empty source is still encoded as silence. */
+  int hangoverMs = 200;
+};
+
+struct ForwardingOptions {
+  std::string mid;
+  uint32_t ssrc = 0;
+  std::string cname;
+  /** At the receiver, and at the far peer. */
+  std::vector<std::pair<uint8_t, uint8_t>> payloadTypes;
+  bool nack = false;
+};
+
+/** WebRTC's names; times in seconds unless said otherwise. */
+struct InboundStats {
+  uint32_t receiver = 0;
+  uint32_t ssrc = 0;
+  MediaKind kind = MediaKind::audio;
+  std::string mid;
+  int payloadType = 0;
+  uint64_t packetsReceived = 0;
+  uint64_t bytesReceived = 0;
+  uint64_t headerBytesReceived = 0;
+  int64_t packetsLost = 0;
+  uint64_t packetsDiscarded = 0;
+  uint64_t packetsDuplicated = 0;
+  double jitter = 0;
+  double jitterBufferDelay = 0;
+  uint64_t jitterBufferEmittedCount = 0;
+  uint64_t totalSamplesReceived = 0;
+  uint64_t concealedSamples = 0;
+  uint64_t silentConcealedSamples = 0;
+  uint64_t concealmentEvents = 0;
+  uint64_t nackCount = 0;
+  uint64_t pliCount = 0;
+  uint64_t fecPacketsReceived = 0;
+  double audioLevel = 0;
+  double totalAudioEnergy = 0;
+  double totalSamplesDuration = 0;
+  /** Monotonic, in us; 0 before the first. */
+  int64_t lastPacketUs = 0;
+};
+
+struct OutboundStats {
+  uint32_t sender = 0;
+  uint32_t ssrc = 0;
+  MediaKind kind = MediaKind::audio;
+  std::string mid;
+  int payloadType = 0;
+  uint64_t packetsSent = 0;
+  uint64_t bytesSent = 0;
+  uint64_t headerBytesSent = 0;
+  uint64_t retransmittedPacketsSent = 0;
+  uint64_t nackCount = 0;
+  uint64_t pliCount = 0;
+  /** -1 while no report has come. */
+  double roundTripTime = -1;
+  double remoteFractionLost = -1;
+  double remotePacketsLost = -1;
+  double remoteJitter = -1;
+};
+
+}  // namespace troupe

@@ -1,0 +1,101 @@
+#include "Wiring.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace troupe {
+
+void Wiring::addProducer(Graph& graph, std::shared_ptr<Producer> producer) { graph.addProducer(std::move(producer)); }
+
+void Wiring::removeProducer(Graph& graph, const std::shared_ptr<Producer>& producer) {
+  setLevelInterval(graph, producer, 0);
+  for (const auto& sink : sinks_)
+    if (sink->upstream() == producer.get()) sink->bind(nullptr);
+  for (const auto& mixer : mixers_) mixer->removeProducer(producer.get());
+  std::vector<const SenderStream*> senders;
+  for (const auto& [sender, stream] : streams_)
+    if (stream->upstream() == producer.get()) senders.push_back(sender);
+  for (const SenderStream* sender : senders) disconnectSender(graph, sender);
+  std::erase_if(mixers_, [&](const auto& held) { return held.get() == producer.get(); });
+  graph.removeProducer(producer.get());
+}
+
+void Wiring::addMixer(Graph& graph, std::shared_ptr<Mixer> mixer) {
+  mixers_.push_back(mixer);
+  graph.addProducer(std::move(mixer));
+}
+
+void Wiring::addSink(Graph& graph, std::shared_ptr<SinkTap> sink) {
+  sinks_.push_back(sink);
+  graph.addTask(std::move(sink));
+}
+
+void Wiring::removeSink(Graph& graph, const std::shared_ptr<SinkTap>& sink) {
+  sink->bind(nullptr);
+  std::erase(sinks_, sink);
+  graph.removeTask(sink.get());
+}
+
+void Wiring::connectSender(Graph& graph, const std::shared_ptr<SenderStream>& sender,
+                           std::shared_ptr<Producer> producer, const OpusParameters& parameters) {
+  // The new stream first: when it is the old one, its encoder is kept.
+  std::shared_ptr<PacketStream> stream;
+  if (producer) stream = streamFor(graph, std::move(producer), parameters, sender->options().hangoverMs);
+  const auto found = streams_.find(sender.get());
+  if (stream && found != streams_.end() && found->second == stream) return;
+  if (stream) stream->addSender(sender);
+  disconnectSender(graph, sender.get());
+  if (stream) streams_[sender.get()] = std::move(stream);
+}
+
+std::shared_ptr<PacketStream> Wiring::streamFor(Graph& graph, std::shared_ptr<Producer> producer,
+                                                const OpusParameters& parameters, int hangoverMs) {
+  if (auto encoded = std::dynamic_pointer_cast<EncodedSource>(producer)) {
+    for (const auto& replay : replays_)
+      if (replay->isFor(encoded.get())) return replay;
+    replays_.push_back(std::make_shared<ReplayStream>(std::move(encoded), nextPhase_++));
+    graph.addTask(replays_.back());
+    return replays_.back();
+  }
+  for (const auto& encoder : encoders_)
+    if (encoder->isFor(producer.get(), parameters, hangoverMs)) return encoder;
+  encoders_.push_back(std::make_shared<EncoderStream>(std::move(producer), parameters, hangoverMs, nextPhase_++));
+  graph.addTask(encoders_.back());
+  return encoders_.back();
+}
+
+void Wiring::disconnectSender(Graph& graph, const SenderStream* sender) {
+  const auto found = streams_.find(sender);
+  if (found == streams_.end()) return;
+  const std::shared_ptr<PacketStream> stream = std::move(found->second);
+  streams_.erase(found);
+  stream->removeSender(sender);
+  if (stream->hasSenders()) return;
+  std::erase_if(encoders_, [&](const auto& held) { return held.get() == stream.get(); });
+  std::erase_if(replays_, [&](const auto& held) { return held.get() == stream.get(); });
+  graph.removeTask(stream.get());
+}
+
+void Wiring::setLevelInterval(Graph& graph, std::shared_ptr<Producer> producer, int intervalMs) {
+  if (const auto found = levels_.find(producer.get()); found != levels_.end()) {
+    graph.removeTask(found->second.get());
+    levels_.erase(found);
+  }
+  if (intervalMs <= 0) return;
+  const Producer* key = producer.get();
+  auto level = std::make_shared<LevelTap>(std::move(producer), intervalMs);
+  graph.addTask(level);
+  levels_.emplace(key, std::move(level));
+}
+
+void Wiring::clear() {
+  streams_.clear();
+  encoders_.clear();
+  replays_.clear();
+  for (const auto& sink : sinks_) sink->bind(nullptr);
+  sinks_.clear();
+  levels_.clear();
+  mixers_.clear();
+}
+
+}  // namespace troupe

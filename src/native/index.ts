@@ -1,0 +1,39 @@
+// The typed face of the addon: the media engine's objects, and the transport's raw calls for its one adapter.
+export type {
+  CodecParameters,
+  DataChannelOptions,
+  EngineStats,
+  ForwarderOptions,
+  HeaderExtensionIds,
+  InboundRtpStats,
+  NativeBinding,
+  OpusParameters,
+  OutboundRtpStats,
+  PeerStats,
+  ReceiverOptions,
+  SenderOptions,
+  SinkOptions,
+  SourceOptions,
+  TransportEvent,
+  TransportOptions,
+  TransportParameters,
+  TransportState,
+  TransportStats,
+} from "./binding.ts";
+export {
+  EncodedSource,
+  Engine,
+  EngineForwarder,
+  type EngineFrame,
+  EngineMixer,
+  EngineMixMinus,
+  EnginePeer,
+  EngineProducer,
+  EngineReceiver,
+  EngineSender,
+  EngineSink,
+  EngineSource,
+  type Level,
+} from "./engine.ts";
+export { NativeHandle } from "./handles.ts";
+export { loadBinding } from "./load.ts";

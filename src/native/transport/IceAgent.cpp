@@ -1,0 +1,253 @@
+#include "IceAgent.hpp"
+
+#include <gio/gio.h>
+#include <sys/socket.h>
+
+#include <charconv>
+#include <optional>
+
+#include "LocalAddresses.hpp"
+
+namespace troupe::transport {
+
+namespace {
+
+constexpr guint kComponent = 1;
+constexpr size_t kMaximumCandidateBytes = 512;
+// A window of SCTP comes in one burst; the usual default holds 90 datagrams. The kernel may allow less.
+constexpr int kReceiveBufferBytes = 1024 * 1024;
+
+struct ServerAddress {
+  std::string scheme;
+  std::string host;
+  uint16_t port = 3478;
+  bool tcp = false;
+};
+
+/** `stun:host:port`, `turn:host:port?transport=tcp` (RFC 7064, RFC 7065); only addresses, no names. */
+std::optional<ServerAddress> parseServer(const std::string& url) {
+  ServerAddress server;
+  const size_t colon = url.find(':');
+  if (colon == std::string::npos) return std::nullopt;
+  server.scheme = url.substr(0, colon);
+  std::string rest = url.substr(colon + 1);
+  if (const size_t query = rest.find('?'); query != std::string::npos) {
+    server.tcp = rest.substr(query + 1) == "transport=tcp";
+    rest.resize(query);
+  }
+  const size_t bracket = rest.find(']');
+  const size_t portAt = rest.find(':', bracket == std::string::npos ? 0 : bracket);
+  if (portAt != std::string::npos) {
+    const char* first = rest.data() + portAt + 1;
+    if (std::from_chars(first, rest.data() + rest.size(), server.port).ec != std::errc()) return std::nullopt;
+    rest.resize(portAt);
+  }
+  if (bracket != std::string::npos && rest.size() > 2) rest = rest.substr(1, bracket - 1);
+  server.host = rest;
+  return server;
+}
+
+/** The candidate's own ufrag (`... ufrag abcd`), which tells its generation; empty when it has none. */
+std::string candidateUfrag(const std::string& candidate) {
+  const size_t at = candidate.find(" ufrag ");
+  if (at == std::string::npos) return "";
+  const size_t begin = at + 7;
+  return candidate.substr(begin, candidate.find(' ', begin) - begin);
+}
+
+IceState stateOf(guint state) {
+  switch (state) {
+    case NICE_COMPONENT_STATE_CONNECTED:
+    case NICE_COMPONENT_STATE_READY:
+      return IceState::connected;
+    case NICE_COMPONENT_STATE_FAILED:
+      return IceState::failed;
+    case NICE_COMPONENT_STATE_CONNECTING:
+      return IceState::checking;
+    default:
+      return IceState::fresh;
+  }
+}
+
+}  // namespace
+
+IceAgent::IceAgent(IoThread& thread, const TransportOptions& options, IceListener& listener)
+    : thread_(thread), listener_(listener) {
+  const int flags = NICE_AGENT_OPTION_ICE_TRICKLE | NICE_AGENT_OPTION_CONSENT_FRESHNESS;
+  agent_ = nice_agent_new_full(thread.context(), NICE_COMPATIBILITY_RFC5245, static_cast<NiceAgentOption>(flags));
+  g_object_set(agent_, "upnp", FALSE, "ice-tcp", FALSE, "controlling-mode", options.controlling ? TRUE : FALSE,
+               nullptr);
+  addLocalAddresses(options.addresses);
+  stream_ = nice_agent_add_stream(agent_, kComponent);
+  if (options.minimumPort > 0) {
+    nice_agent_set_port_range(agent_, stream_, kComponent, options.minimumPort, options.maximumPort);
+  }
+  for (const IceServer& server : options.iceServers) {
+    for (const std::string& url : server.urls) addServer(server, url);
+  }
+  readCredentials();
+  g_signal_connect(agent_, "new-candidate-full", G_CALLBACK(onNewCandidate), this);
+  g_signal_connect(agent_, "candidate-gathering-done", G_CALLBACK(onGatheringDone), this);
+  g_signal_connect(agent_, "component-state-changed", G_CALLBACK(onComponentState), this);
+  // Relays bring sockets of their own at any time: then the loop watches them itself.
+  if (options.iceServers.empty()) receiveContext_ = g_main_context_new();
+  nice_agent_attach_recv(agent_, stream_, kComponent, receiveContext_ ? receiveContext_ : thread.context(), onReceived,
+                         this);
+}
+
+void IceAgent::close() {
+  if (!agent_) return;
+  g_signal_handlers_disconnect_by_data(agent_, this);
+  for (const int socket : watchedSockets_) thread_.sockets().remove(socket);
+  nice_agent_attach_recv(agent_, stream_, kComponent, receiveContext_ ? receiveContext_ : thread_.context(), nullptr,
+                         nullptr);
+  NiceAgent* agent;
+  {
+    std::lock_guard lock(sendMutex_);
+    agent = agent_;
+    agent_ = nullptr;
+  }
+  nice_agent_remove_stream(agent, stream_);
+  if (receiveContext_) g_main_context_unref(receiveContext_);
+  thread_.beginAsync();
+  nice_agent_close_async(
+      agent,
+      [](GObject* closed, GAsyncResult*, gpointer thread) {
+        g_object_unref(closed);
+        static_cast<IoThread*>(thread)->endAsync();
+      },
+      &thread_);
+}
+
+void IceAgent::addLocalAddresses(const std::vector<std::string>& more) {
+  for (const std::string& text : listLocalAddresses(more)) {
+    NiceAddress address;
+    nice_address_init(&address);
+    if (nice_address_set_from_string(&address, text.c_str())) nice_agent_add_local_address(agent_, &address);
+  }
+}
+
+void IceAgent::addServer(const IceServer& server, const std::string& url) {
+  const std::optional<ServerAddress> address = parseServer(url);
+  if (!address) return;
+  if (address->scheme == "stun") {
+    g_object_set(agent_, "stun-server", address->host.c_str(), "stun-server-port", guint{address->port}, nullptr);
+  } else if (address->scheme == "turn") {
+    nice_agent_set_relay_info(agent_, stream_, kComponent, address->host.c_str(), address->port,
+                              server.username.c_str(), server.credential.c_str(),
+                              address->tcp ? NICE_RELAY_TYPE_TURN_TCP : NICE_RELAY_TYPE_TURN_UDP);
+  }
+}
+
+void IceAgent::readCredentials() {
+  gchar* ufrag = nullptr;
+  gchar* password = nullptr;
+  nice_agent_get_local_credentials(agent_, stream_, &ufrag, &password);
+  ufrag_ = ufrag ? ufrag : "";
+  password_ = password ? password : "";
+  g_free(ufrag);
+  g_free(password);
+}
+
+void IceAgent::gather() {
+  if (!nice_agent_gather_candidates(agent_, stream_)) {
+    throw InvalidParameters("No UDP socket could be opened on the local addresses and ports given");
+  }
+  prepareSockets();
+}
+
+void IceAgent::prepareSockets() {
+  GPtrArray* sockets = nice_agent_get_sockets(agent_, stream_, kComponent);
+  if (!sockets) return;
+  for (guint i = 0; i < sockets->len; ++i) {
+    auto* socket = static_cast<GSocket*>(g_ptr_array_index(sockets, i));
+    g_socket_set_option(socket, SOL_SOCKET, SO_RCVBUF, kReceiveBufferBytes, nullptr);
+    if (!receiveContext_) continue;
+    watchedSockets_.push_back(g_socket_get_fd(socket));
+    thread_.sockets().add(watchedSockets_.back(), [this] { return readSockets(); });
+  }
+  g_ptr_array_unref(sockets);
+}
+
+bool IceAgent::readSockets() { return g_main_context_iteration(receiveContext_, FALSE) == TRUE; }
+
+std::vector<std::string> IceAgent::localCandidates() const {
+  std::vector<std::string> candidates;
+  GSList* list = nice_agent_get_local_candidates(agent_, stream_, kComponent);
+  for (GSList* item = list; item; item = item->next) {
+    candidates.push_back(describe(static_cast<NiceCandidate*>(item->data)));
+  }
+  g_slist_free_full(list, reinterpret_cast<GDestroyNotify>(nice_candidate_free));
+  return candidates;
+}
+
+std::string IceAgent::describe(NiceCandidate* candidate) const {
+  gchar* line = nice_agent_generate_local_candidate_sdp(agent_, candidate);
+  std::string text = line ? line : "";
+  g_free(line);
+  return text.starts_with("a=") ? text.substr(2) : text;
+}
+
+void IceAgent::setControlling(bool controlling) {
+  g_object_set(agent_, "controlling-mode", controlling ? TRUE : FALSE, nullptr);
+}
+
+void IceAgent::setRemoteCredentials(const std::string& ufrag, const std::string& password) {
+  remoteUfrag_ = ufrag;
+  nice_agent_set_remote_credentials(agent_, stream_, ufrag.c_str(), password.c_str());
+}
+
+bool IceAgent::addRemoteCandidate(const std::string& candidate) {
+  if (candidate.size() > kMaximumCandidateBytes || !candidate.starts_with("candidate:")) return false;
+  const std::string ufrag = candidateUfrag(candidate);
+  if (!ufrag.empty() && ufrag != remoteUfrag_) return false;
+  NiceCandidate* parsed = nice_agent_parse_remote_candidate_sdp(agent_, stream_, ("a=" + candidate).c_str());
+  if (!parsed) return false;
+  bool taken = parsed->component_id == kComponent && parsed->transport == NICE_CANDIDATE_TRANSPORT_UDP;
+  if (taken) {
+    GSList item = {parsed, nullptr};
+    taken = nice_agent_set_remote_candidates(agent_, stream_, kComponent, &item) >= 0;
+  }
+  nice_candidate_free(parsed);
+  return taken;
+}
+
+void IceAgent::endRemoteCandidates() { nice_agent_peer_candidate_gathering_done(agent_, stream_); }
+
+void IceAgent::restart() {
+  nice_agent_restart_stream(agent_, stream_);
+  readCredentials();
+}
+
+bool IceAgent::send(const uint8_t* data, size_t size) {
+  std::lock_guard lock(sendMutex_);
+  if (!agent_) return false;
+  return nice_agent_send(agent_, stream_, kComponent, static_cast<guint>(size),
+                         reinterpret_cast<const gchar*>(data)) == static_cast<gint>(size);
+}
+
+IceAgent::SelectedPair IceAgent::selectedPair() const {
+  NiceCandidate* local = nullptr;
+  NiceCandidate* remote = nullptr;
+  if (!nice_agent_get_selected_pair(agent_, stream_, kComponent, &local, &remote)) return {};
+  return {describe(local), describe(remote)};
+}
+
+void IceAgent::onNewCandidate(NiceAgent*, NiceCandidate* candidate, gpointer self) {
+  auto* agent = static_cast<IceAgent*>(self);
+  agent->listener_.onLocalCandidate(agent->describe(candidate));
+}
+
+void IceAgent::onGatheringDone(NiceAgent*, guint, gpointer self) {
+  static_cast<IceAgent*>(self)->listener_.onGathered();
+}
+
+void IceAgent::onComponentState(NiceAgent*, guint, guint, guint state, gpointer self) {
+  static_cast<IceAgent*>(self)->listener_.onIceState(stateOf(state));
+}
+
+void IceAgent::onReceived(NiceAgent*, guint, guint, guint size, gchar* data, gpointer self) {
+  static_cast<IceAgent*>(self)->listener_.onDatagram(reinterpret_cast<uint8_t*>(data), size);
+}
+
+}  // namespace troupe::transport

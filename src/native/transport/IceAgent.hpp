@@ -1,0 +1,90 @@
+#pragma once
+
+#include <nice/agent.h>
+
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "IoThread.hpp"
+#include "Types.hpp"
+
+namespace troupe::transport {
+
+enum class IceState { fresh, checking, connected, failed };
+
+/** What an ICE agent reports, on the I/O thread. */
+class IceListener {
+ public:
+  virtual ~IceListener() = default;
+  virtual void onLocalCandidate(const std::string& candidate) = 0;
+  virtual void onGathered() = 0;
+  virtual void onIceState(IceState state) = 0;
+  /** The listener may write into `data` until it returns. */
+  virtual void onDatagram(uint8_t* data, size_t size) = 0;
+};
+
+/** ICE (RFC 8445) over UDP for one component, by libnice. All on the I/O thread but `send`. */
+class IceAgent {
+ public:
+  IceAgent(IoThread& thread, const TransportOptions& options, IceListener& listener);
+  /** From any thread, after close(). */
+  ~IceAgent() = default;
+  IceAgent(const IceAgent&) = delete;
+  IceAgent& operator=(const IceAgent&) = delete;
+
+  std::string localUfrag() const { return ufrag_; }
+  std::string localPassword() const { return password_; }
+  std::vector<std::string> localCandidates() const;
+
+  /** Host candidates are known when it returns; it throws when no socket could be had. */
+  void gather();
+  void setRemoteCredentials(const std::string& ufrag, const std::string& password);
+  /** False for a candidate of a form that is not taken here. */
+  bool addRemoteCandidate(const std::string& candidate);
+  /** No more remote candidates: from now on a failure is final. */
+  void endRemoteCandidates();
+  void setControlling(bool controlling);
+  /** New ufrag and password on the same sockets; the selected pair carries on until there is a new one. */
+  void restart();
+
+  /** Frees the sockets and the library's agent; from then on `send` gives false. Nothing is reported any more. */
+  void close();
+
+  /** From any thread. False when nothing was sent. */
+  bool send(const uint8_t* data, size_t size);
+
+  struct SelectedPair {
+    std::string local;
+    std::string remote;
+  };
+  SelectedPair selectedPair() const;
+
+ private:
+  void addServer(const IceServer& server, const std::string& url);
+  void addLocalAddresses(const std::vector<std::string>& more);
+  void prepareSockets();
+  bool readSockets();
+  void readCredentials();
+  std::string describe(NiceCandidate* candidate) const;
+
+  static void onNewCandidate(NiceAgent*, NiceCandidate* candidate, gpointer self);
+  static void onGatheringDone(NiceAgent*, guint stream, gpointer self);
+  static void onComponentState(NiceAgent*, guint stream, guint component, guint state, gpointer self);
+  static void onReceived(NiceAgent*, guint stream, guint component, guint size, gchar* data, gpointer self);
+
+  IoThread& thread_;
+  IceListener& listener_;
+  NiceAgent* agent_;
+  /** Of the sockets alone, so that only those of an agent with something to read are looked at; null with servers. */
+  GMainContext* receiveContext_ = nullptr;
+  std::vector<int> watchedSockets_;
+  guint stream_ = 0;
+  std::string ufrag_;
+  std::string password_;
+  std::string remoteUfrag_;
+  /** Also guards agent_ against its end. */
+  std::mutex sendMutex_;
+};
+
+}  // namespace troupe::transport

@@ -1,0 +1,18 @@
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+
+namespace troupe::transport {
+
+enum class PacketKind { dtls, rtp, rtcp, unknown };
+
+/** Sorts a datagram by its first bytes (RFC 7983; RTCP by its packet type, RFC 5761). STUN never gets this far. */
+inline PacketKind classifyPacket(const uint8_t* data, size_t size) {
+  if (size < 2) return PacketKind::unknown;
+  if (data[0] >= 20 && data[0] <= 63) return PacketKind::dtls;
+  if (data[0] < 128 || data[0] > 191) return PacketKind::unknown;
+  return data[1] >= 192 && data[1] <= 223 ? PacketKind::rtcp : PacketKind::rtp;
+}
+
+}  // namespace troupe::transport

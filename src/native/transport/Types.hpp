@@ -1,0 +1,98 @@
+#pragma once
+// What a transport is told and what it tells, free of any library below it.
+
+#include <cstddef>
+#include <cstdint>
+#include <map>
+#include <stdexcept>
+#include <string>
+#include <vector>
+
+namespace troupe::transport {
+
+constexpr size_t kMaximumMessageBytes = 256 * 1024;
+constexpr uint16_t kSctpPort = 5000;
+
+struct IceServer {
+  std::vector<std::string> urls;
+  std::string username;
+  std::string credential;
+};
+
+struct TransportOptions {
+  bool controlling = false;
+  std::vector<IceServer> iceServers;
+  /** Besides those of the interfaces and loopback. */
+  std::vector<std::string> addresses;
+  uint16_t minimumPort = 0;
+  uint16_t maximumPort = 0;
+};
+
+enum class Setup { actpass, active, passive };
+
+struct TransportParameters {
+  std::string iceUfrag;
+  std::string icePwd;
+  bool iceLite = false;
+  Setup setup = Setup::actpass;
+  /** `sha-256` and the like. */
+  std::string fingerprintAlgorithm;
+  /** Upper-case hexadecimal with colons. */
+  std::string fingerprint;
+  /** `candidate:...` */
+  std::vector<std::string> candidates;
+  /** 0: no data channels. */
+  size_t maxMessageSize = 0;
+  uint16_t sctpPort = kSctpPort;
+};
+
+enum class TransportState { fresh, connecting, connected, disconnected, failed, closed };
+
+struct ChannelOptions {
+  bool ordered = true;
+  /** At most one of the two is not negative. */
+  int maxRetransmits = -1;
+  int maxPacketLifeTimeMs = -1;
+  std::string protocol;
+  /** Negotiated outside; -1: announced by DCEP (RFC 8832). */
+  int id = -1;
+};
+
+struct ChannelStats {
+  uint32_t channel = 0;
+  std::string label;
+  int id = -1;
+  std::string state;
+  uint64_t messagesSent = 0;
+  uint64_t messagesReceived = 0;
+  uint64_t bytesSent = 0;
+  uint64_t bytesReceived = 0;
+  size_t bufferedAmount = 0;
+};
+
+struct TransportStats {
+  TransportState state = TransportState::fresh;
+  std::string iceState;
+  std::string dtlsState;
+  std::string dtlsRole;
+  std::string srtpCipher;
+  std::string dtlsCipher;
+  std::string tlsVersion;
+  uint64_t bytesSent = 0;
+  uint64_t bytesReceived = 0;
+  uint64_t packetsSent = 0;
+  uint64_t packetsReceived = 0;
+  int64_t sinceLastPacketMs = -1;
+  std::string localCandidate;
+  std::string remoteCandidate;
+  std::map<std::string, uint64_t> drops;
+  std::vector<ChannelStats> channels;
+};
+
+/** Parameters or options of the caller are not usable; the transport is as it was before the call. */
+class InvalidParameters : public std::runtime_error {
+ public:
+  using std::runtime_error::runtime_error;
+};
+
+}  // namespace troupe::transport
