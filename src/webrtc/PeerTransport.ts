@@ -1,0 +1,63 @@
+import type { TypedEvents } from "../core/index.ts";
+import type {
+  DataChannelOptions,
+  EnginePeer,
+  TransportParameters,
+  TransportState,
+  TransportStats,
+} from "../native/index.ts";
+
+/** What a peer transport reports. */
+export type PeerTransportEvents = {
+  /** A local candidate, as the value of a candidate attribute (RFC 8839): `candidate:...`. */
+  candidate: [candidate: string];
+  /** All local candidates are known. */
+  gathered: [];
+  state: [state: TransportState, reason: string];
+  /** A channel that the far side opened; open when this fires. */
+  channel: [channel: TransportChannel];
+};
+
+/** What a data channel of a transport reports. */
+export type TransportChannelEvents = {
+  open: [];
+  message: [data: Buffer, binary: boolean];
+  /** The send buffer fell to its low threshold. */
+  low: [];
+  closed: [];
+};
+
+/** One data channel (RFC 8831, RFC 8832). */
+export interface TransportChannel {
+  readonly label: string;
+  readonly protocol: string;
+  readonly ordered: boolean;
+  readonly state: "connecting" | "open" | "closed";
+  readonly events: TypedEvents<TransportChannelEvents>;
+  /** False when the send buffer is full: nothing was taken, wait for `low`. */
+  send(data: Uint8Array | string): boolean;
+  readonly bufferedAmount: number;
+  setBufferedAmountLowThreshold(bytes: number): void;
+  close(): void;
+}
+
+/**
+ * The one port over ICE, DTLS, SRTP and SCTP. No SDP here: sessions make and read it.
+ * Nothing outside its adapter knows what is under it.
+ */
+export interface PeerTransport {
+  readonly state: TransportState;
+  readonly events: TypedEvents<PeerTransportEvents>;
+  /** Starts gathering at the first call. The candidates are those known so far. */
+  localParameters(): TransportParameters;
+  /** @throws TroupeError INVALID_SDP when a field is not usable. */
+  setRemoteParameters(parameters: TransportParameters): void;
+  /** False when the candidate is of a kind that is ignored here. */
+  addRemoteCandidate(candidate: string): boolean;
+  restartIce(): void;
+  /** From then on RTP and RTCP pass between this transport and the engine, without JavaScript. */
+  attach(peer: EnginePeer): void;
+  openChannel(label: string, options?: Partial<DataChannelOptions>): TransportChannel;
+  stats(): TransportStats;
+  close(): void;
+}

@@ -1,0 +1,15 @@
+// Offer and answer over one bundled transport: sessions, transceivers, statistics, and the transport port.
+export { NativePeerTransport } from "./NativePeerTransport.ts";
+export type {
+  PeerTransport,
+  TransportChannel,
+  TransportChannelEvents,
+} from "./PeerTransport.ts";
+export { Session } from "./Session.ts";
+export type { StatsReport } from "./stats.ts";
+export type {
+  AnswerChoice,
+  OfferedLine,
+  SdpCodec,
+  Transceiver,
+} from "./types.ts";

@@ -1,0 +1,76 @@
+import { expect, it } from "vitest";
+import { audio, bundle, offer, track } from "../../test/fixtures/sdp.ts";
+import { FakeEngine, FakeTransport } from "../../test/fixtures/webrtc.ts";
+import type { InboundRtpStats, OutboundRtpStats } from "../native/index.ts";
+import { Session } from "./Session.ts";
+
+it("gives a report whose objects refer to each other", () => {
+  const engine = new FakeEngine();
+  const session = new Session({
+    transport: new FakeTransport(),
+    peer: engine.createPeer(),
+    role: "answerer",
+  });
+  const media = [audio("0", "recvonly"), audio("1", "sendonly", ...track("peer", 7, "their-track"))];
+  session.acceptOffer(offer({ session: bundle("0", "1"), media }), (line) =>
+    line.canSend ? { send: {} } : {},
+  );
+  const [up, down] = session.transceivers;
+  const receiver = down!.receiver!.handle;
+  const common = { kind: "audio", payloadType: 111 } as const;
+  engine.stats = {
+    inbound: [
+      { ...common, receiver, ssrc: 7, mid: "1", packetsReceived: 50, jitter: 0.002 } as InboundRtpStats,
+    ],
+    outbound: [
+      {
+        ...common,
+        sender: 1,
+        ssrc: up!.localSsrc,
+        mid: "0",
+        packetsSent: 49,
+        roundTripTime: 0.03,
+        remoteFractionLost: 0.1,
+      } as OutboundRtpStats,
+      { ...common, sender: 2, ssrc: 9, mid: "0", roundTripTime: -1 } as OutboundRtpStats,
+    ],
+    drops: { unknownSsrc: 3 },
+  };
+
+  const report = session.getStats();
+  expect(report.map(({ type }) => type).toSorted()).toEqual([
+    "candidate-pair",
+    "codec",
+    "data-channel",
+    "inbound-rtp",
+    "local-candidate",
+    "outbound-rtp",
+    "outbound-rtp",
+    "remote-candidate",
+    "remote-inbound-rtp",
+    "transport",
+  ]);
+  const ids = report.map(({ id }) => id);
+  expect(new Set(ids).size).toBe(ids.length);
+  for (const object of report) {
+    for (const [name, value] of Object.entries(object)) {
+      if (/(codec|transport|remote|local|CandidatePair|remoteCandidate|localCandidate)Id$/.test(name)) {
+        expect(ids, `${object.id}.${name}`).toContain(value);
+      }
+    }
+  }
+  const find = (type: string) => report.find((object) => object.type === type);
+  expect(find("inbound-rtp")).toMatchObject({
+    packetsReceived: 50,
+    trackIdentifier: "their-track",
+    codecId: "C111",
+  });
+  expect(find("codec")).toMatchObject({ mimeType: "audio/opus", clockRate: 48_000, channels: 2 });
+  expect(find("remote-inbound-rtp")).toMatchObject({ roundTripTime: 0.03, fractionLost: 0.1 });
+  expect(find("transport")).toMatchObject({
+    drops: { beforeKeys: 1, unknownSsrc: 3 },
+    dtlsState: "connected",
+  });
+  expect(find("data-channel")).toMatchObject({ label: "#chat", dataChannelIdentifier: 2, bytesReceived: 4 });
+  expect(session.getStats().map(({ id }) => id)).toEqual(ids);
+});
