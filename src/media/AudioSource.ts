@@ -1,0 +1,253 @@
+import type { Actor } from "xstate";
+import { z } from "zod";
+import {
+  type SourceEvent,
+  type SourceState,
+  sourceMachine,
+  startActor,
+  watchActor,
+} from "../actors/index.ts";
+import { parseOptions, TroupeError, TypedEvents } from "../core/index.ts";
+import { Engine, type EngineSource } from "../native/index.ts";
+import { type AudioFrame, requireFormat, requirePcm } from "./AudioFrame.ts";
+import { channelsSchema, durationSchema, sampleRateSchema } from "./format.ts";
+import type { AudioProducer, ProducerEvents } from "./producer.ts";
+import { WriteQueue } from "./WriteQueue.ts";
+
+/** What a {@link AudioSource} reports. */
+export type AudioSourceEvents = {
+  state: [state: SourceState];
+  /** Playout began. */
+  playing: [];
+  /** All that was written has been played. */
+  drained: [];
+  /** It has been silent for a while: it is not encoded any more. */
+  idle: [];
+  /** Playout reached a mark, or the queue was cleared before. */
+  mark: [mark: number, outcome: "reached" | "cleared"];
+  closed: [];
+};
+
+const optionsSchema = z.object({
+  sampleRate: sampleRateSchema.default(48_000),
+  channels: channelsSchema.default(1),
+  capacityMs: durationSchema(20, 60_000).default(1_000),
+});
+
+/** Any length will do: the timer is there to be there. */
+const KEEP_ALIVE_MS = 60_000;
+
+/** How a source is made. */
+export interface AudioSourceOptions {
+  /** Hz: 8000, 12000, 16000, 24000, 44100 or 48000; 48000 when left out. */
+  sampleRate?: number;
+  /** 1 or 2; 1 when left out. */
+  channels?: number;
+  /** What its queue holds at most, in ms; 1000 when left out. */
+  capacityMs?: number;
+}
+
+/**
+ * Audio that you write and that connections, mixers and sinks play. Writes wait while its queue is full; playout
+ * goes on by itself while JavaScript is busy.
+ *
+ * @example
+ * const source = new AudioSource({ sampleRate: 48_000 });
+ * connection.publish(source);
+ * await source.write(pcm);
+ * await source.waitForPlayout();
+ */
+export class AudioSource extends TypedEvents<AudioSourceEvents> implements AudioProducer {
+  readonly sampleRate: number;
+  readonly channels: number;
+  readonly capacityMs: number;
+  readonly producerEvents = new TypedEvents<ProducerEvents>();
+  readonly #source: EngineSource;
+  readonly #actor: Actor<typeof sourceMachine>;
+  readonly #writes: WriteQueue;
+  readonly #playouts = new Map<number, PromiseWithResolvers<"played" | "cleared">>();
+  #state: SourceState = "idle";
+  #closed = false;
+  #marks = 0;
+
+  constructor(options: AudioSourceOptions = {}, engine: Pick<Engine, "createSource"> = Engine.shared()) {
+    super();
+    const { sampleRate, channels, capacityMs } = parseOptions(optionsSchema, options, "AudioSource");
+    this.sampleRate = sampleRate;
+    this.channels = channels;
+    this.capacityMs = capacityMs;
+    this.#source = engine.createSource({ sampleRate, channels: channels as 1 | 2, capacityMs });
+    this.#writes = new WriteQueue(this.#source);
+    this.#actor = startActor(sourceMachine, { id: "source", input: { capacityMs } });
+    watchActor<{ value: SourceState }>(
+      this.#actor,
+      ({ value }) => this.#follow(value),
+      () => this.close(),
+    );
+    this.#source.events.on("state", (state) => this.#onPlayout(state));
+    this.#source.events.on("mark", (mark, outcome) => this.#onMark(mark, outcome));
+  }
+
+  get producer(): EngineSource | null {
+    return this.#closed ? null : this.#source;
+  }
+
+  get producerEnded(): boolean {
+    return this.#closed;
+  }
+
+  get closed(): boolean {
+    return this.#closed;
+  }
+
+  get state(): SourceState {
+    return this.#state;
+  }
+
+  /** How long what is queued will sound, in milliseconds. */
+  get queuedDurationMs(): number {
+    return this.#closed ? 0 : this.#source.queuedUs / 1000;
+  }
+
+  /**
+   * Queues samples; resolves once all of them found room: leave them alone until then. Writes are played in the
+   * order of the calls.
+   *
+   * @throws TroupeError INVALID_AUDIO for a wrong type, length, rate or channel count; CLOSED; CANCELLED when
+   * `signal` aborts or the queue is cleared first; QUEUE_FULL when too many writes wait.
+   */
+  async write(audio: Int16Array | AudioFrame, options: { signal?: AbortSignal } = {}): Promise<void> {
+    const written = this.#writes.write(this.#check(audio), options.signal);
+    this.#noteWrite();
+    await written;
+  }
+
+  /** Queues what finds room now and gives the samples per channel that did. */
+  tryWrite(audio: Int16Array | AudioFrame): number {
+    const taken = this.#writes.tryWrite(this.#check(audio));
+    if (taken > 0) this.#noteWrite();
+    return taken;
+  }
+
+  /** Throws away what is queued; writes that wait are cancelled. Gives the milliseconds thrown away. */
+  clear(): number {
+    if (this.#closed) return 0;
+    this.#writes.cancel(new TroupeError("CANCELLED", "The source's queue was cleared"));
+    const samples = this.#source.clear();
+    this.#send({ type: "cleared" });
+    return (samples * 1000) / this.sampleRate;
+  }
+
+  /** Puts a mark behind what is queued now; gives the number that the `mark` event will carry. */
+  mark(): number {
+    this.#requireOpen();
+    this.#marks += 1;
+    this.#source.mark(this.#marks);
+    return this.#marks;
+  }
+
+  /**
+   * Waits until all that was written so far has been played, or thrown away by {@link clear}.
+   *
+   * @throws TroupeError CLOSED when the source closes first, CANCELLED when `signal` aborts first.
+   */
+  async waitForPlayout(options: { signal?: AbortSignal } = {}): Promise<"played" | "cleared"> {
+    this.#requireOpen();
+    while (this.#writes.isWaiting) await this.#writes.settled();
+    this.#requireOpen();
+    if (options.signal?.aborted) throw waitCancelled(options.signal);
+    if (this.#source.queuedUs === 0) return "played";
+    const playout = Promise.withResolvers<"played" | "cleared">();
+    const mark = this.mark();
+    this.#playouts.set(mark, playout);
+    this.#send({ type: "finished" });
+    const abort = () => playout.reject(waitCancelled(options.signal));
+    options.signal?.addEventListener("abort", abort, { once: true });
+    // The engine alone does not keep the process alive; one that waits for its last words must live until then.
+    const alive = setInterval(() => {}, KEEP_ALIVE_MS);
+    return playout.promise.finally(() => {
+      clearInterval(alive);
+      this.#playouts.delete(mark);
+      options.signal?.removeEventListener("abort", abort);
+    });
+  }
+
+  addConsumer(): () => void {
+    let isConsuming = true;
+    this.#send({ type: "consumer.added" });
+    return () => {
+      if (isConsuming) this.#send({ type: "consumer.removed" });
+      isConsuming = false;
+    };
+  }
+
+  /** Ends it: waiting writes are rejected, and everything that plays it goes on without it. */
+  close(): void {
+    if (this.#closed) return;
+    this.#closed = true;
+    const error = new TroupeError("CLOSED", "The source was closed");
+    this.#writes.close(error);
+    for (const playout of this.#playouts.values()) playout.reject(error);
+    this.#playouts.clear();
+    this.producerEvents.emit("changed", null);
+    this.producerEvents.emit("ended");
+    this.producerEvents.removeAllListeners();
+    this.#source.close();
+    this.#source.events.removeAllListeners();
+    this.#actor.send({ type: "close" });
+    this.emit("closed");
+    this.removeAllListeners();
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.close();
+  }
+
+  #check(audio: Int16Array | AudioFrame): Int16Array {
+    this.#requireOpen();
+    if (audio instanceof Int16Array || typeof audio !== "object" || audio === null || !("pcm" in audio)) {
+      requirePcm(audio, this.channels);
+      return audio;
+    }
+    requireFormat(audio, this.sampleRate, this.channels);
+    return audio.pcm;
+  }
+
+  #requireOpen(): void {
+    if (this.#closed) throw new TroupeError("CLOSED", "The source is closed");
+  }
+
+  /** The actor hears of writes only while it does not play: they are many. */
+  #noteWrite(): void {
+    if (this.#state !== "playing") this.#send({ type: "written" });
+  }
+
+  #send(event: SourceEvent): void {
+    if (!this.#closed) this.#actor.send(event);
+  }
+
+  #follow(state: SourceState): void {
+    if (state === this.#state) return;
+    this.#state = state;
+    this.emit("state", state);
+  }
+
+  #onPlayout(state: "idle" | "playing" | "drained"): void {
+    this.#send({ type: state === "playing" ? "playout.started" : "playout.drained" });
+    this.producerEvents.emit("flow", state === "playing" ? "flowing" : "stalled");
+    this.emit(state);
+  }
+
+  #onMark(mark: number, outcome: "reached" | "cleared"): void {
+    this.#playouts.get(mark)?.resolve(outcome === "reached" ? "played" : "cleared");
+    this.emit("mark", mark, outcome);
+  }
+}
+
+function waitCancelled(signal: AbortSignal | undefined): TroupeError {
+  return new TroupeError("CANCELLED", "The wait for playout was cancelled", { cause: signal?.reason });
+}

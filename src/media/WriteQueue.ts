@@ -1,0 +1,115 @@
+import { TroupeError } from "../core/index.ts";
+import type { EngineSource } from "../native/index.ts";
+
+/** Writes that wait for room at most; a caller that does not await its writes meets this bound. */
+const MAXIMUM_WAITING = 256;
+/** The least and the most that a full queue is left alone before it is tried again, in ms. */
+const MINIMUM_WAIT_MS = 5;
+const MAXIMUM_WAIT_MS = 500;
+
+interface Waiting {
+  pcm: Int16Array;
+  done: PromiseWithResolvers<void>;
+  release: () => void;
+}
+
+/**
+ * Writes into an engine source in order, waiting while it is full. It tries again after the time that the samples
+ * in hand need to find room, since the engine plays at the pace of the clock.
+ */
+export class WriteQueue {
+  readonly #source: EngineSource;
+  #waiting: Waiting[] = [];
+  #timer: NodeJS.Timeout | undefined;
+  #closed = false;
+
+  constructor(source: EngineSource) {
+    this.#source = source;
+  }
+
+  async write(pcm: Int16Array, signal: AbortSignal | undefined): Promise<void> {
+    if (signal?.aborted) throw cancelled(signal);
+    const taken = this.tryWrite(pcm);
+    const rest = pcm.subarray(taken * this.#source.options.channels);
+    if (rest.length > 0) await this.#wait(rest, signal);
+  }
+
+  /** Gives the samples per channel that found room: none while others wait. */
+  tryWrite(pcm: Int16Array): number {
+    return this.#waiting.length > 0 || pcm.length === 0 ? 0 : this.#source.write(pcm);
+  }
+
+  get isWaiting(): boolean {
+    return this.#waiting.length > 0;
+  }
+
+  /** Resolves once the writes that wait now are done. */
+  async settled(): Promise<void> {
+    await Promise.allSettled(this.#waiting.map((waiting) => waiting.done.promise));
+  }
+
+  cancel(error: TroupeError): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    for (const waiting of this.#waiting.splice(0)) {
+      waiting.release();
+      waiting.done.reject(error);
+    }
+  }
+
+  close(error: TroupeError): void {
+    this.#closed = true;
+    this.cancel(error);
+  }
+
+  #wait(pcm: Int16Array, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#waiting.length >= MAXIMUM_WAITING) {
+      throw new TroupeError(
+        "QUEUE_FULL",
+        `More than ${MAXIMUM_WAITING} writes wait for room: await each write`,
+      );
+    }
+    const abort = () => this.#abandon(waiting, cancelled(signal));
+    const release = () => signal?.removeEventListener("abort", abort);
+    const waiting: Waiting = { pcm, done: Promise.withResolvers(), release };
+    signal?.addEventListener("abort", abort, { once: true });
+    this.#waiting.push(waiting);
+    this.#schedule();
+    return waiting.done.promise;
+  }
+
+  #abandon(waiting: Waiting, error: TroupeError): void {
+    this.#waiting = this.#waiting.filter((other) => other !== waiting);
+    waiting.release();
+    waiting.done.reject(error);
+    if (this.#waiting.length > 0) return;
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+  }
+
+  #schedule(): void {
+    const first = this.#waiting[0];
+    if (!first || this.#timer || this.#closed) return;
+    const { sampleRate, channels, capacityMs } = this.#source.options;
+    const neededMs = (first.pcm.length * 1000) / channels / sampleRate;
+    const waitMs = Math.min(neededMs, capacityMs / 2, MAXIMUM_WAIT_MS);
+    this.#timer = setTimeout(() => this.#retry(), Math.max(MINIMUM_WAIT_MS, waitMs));
+  }
+
+  #retry(): void {
+    this.#timer = undefined;
+    for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
+      const taken = this.#source.write(first.pcm);
+      first.pcm = first.pcm.subarray(taken * this.#source.options.channels);
+      if (first.pcm.length > 0) break;
+      this.#waiting.shift();
+      first.release();
+      first.done.resolve();
+    }
+    this.#schedule();
+  }
+}
+
+function cancelled(signal: AbortSignal | undefined): TroupeError {
+  return new TroupeError("CANCELLED", "The write was cancelled", { cause: signal?.reason });
+}

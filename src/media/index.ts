@@ -1,0 +1,26 @@
+// Audio as users hold it: sources, sinks, mixers, frames, recordings, levels. The engine below does the work.
+export type { EngineProducer, EngineReceiver, EngineSender, Level, OpusParameters } from "../native/index.ts";
+export { type AudioFrame, concatenateFrames, copyFrame, createFrame, frameDurationMs } from "./AudioFrame.ts";
+export {
+  AudioMixer,
+  type AudioMixerOptions,
+  type MixerInput,
+  type MixerInputEvents,
+  type MixMinus,
+} from "./AudioMixer.ts";
+export { AudioSink, type AudioSinkEvents, type AudioSinkOptions } from "./AudioSink.ts";
+export { AudioSource, type AudioSourceEvents, type AudioSourceOptions } from "./AudioSource.ts";
+export type { AudioStream } from "./AudioStream.ts";
+export { decodeWav, type WavAudio } from "./decodeWav.ts";
+export { LevelMeter } from "./LevelMeter.ts";
+export { type AudioProducer, type ProducerEvents, requireProducer } from "./producer.ts";
+export { Recorder, type RecorderEvents, type RecorderOptions } from "./Recorder.ts";
+export {
+  DEFAULT_VAD_THRESHOLD,
+  type SpeechEdge,
+  Vad,
+  type VadFrame,
+  VoiceActivity,
+  type VoiceActivityEvents,
+  type VoiceActivityOptions,
+} from "./vad/index.ts";
