@@ -1,0 +1,91 @@
+import type { TrackState } from "../actors/index.ts";
+import { TypedEvents } from "../core/index.ts";
+import type { AudioProducer, EngineProducer, EngineSender, OpusParameters } from "../media/index.ts";
+
+/** What a {@link LocalTrack} reports. */
+export type LocalTrackEvents = {
+  state: [state: TrackState];
+  /** A sender carries it. */
+  live: [];
+  /** The connection was lost; it is sent again after the reconnect. */
+  detached: [];
+  /** It is not sent any more: taken back, its producer ended, or the connection is over. */
+  ended: [];
+};
+
+/** Something that the user publishes on a connection. The producer stays the user's own. */
+export class LocalTrack extends TypedEvents<LocalTrackEvents> {
+  /** Unique in the process. */
+  readonly id: string;
+  readonly kind = "audio" as const;
+  readonly source: AudioProducer;
+  /** What the user asked the encoder for; a driver passes it to the sender that it makes. */
+  readonly opus: Partial<OpusParameters>;
+  readonly #unpublish: (track: LocalTrack) => void;
+  #state: TrackState = "publishing";
+  #sender: EngineSender | null = null;
+  #release: (() => void) | undefined;
+  #offs: ((() => void) | undefined)[] = [];
+
+  /** For Connection.publish. */
+  constructor(
+    id: string,
+    source: AudioProducer,
+    opus: Partial<OpusParameters>,
+    unpublish: (track: LocalTrack) => void,
+  ) {
+    super();
+    this.id = id;
+    this.source = source;
+    this.opus = opus;
+    this.#unpublish = unpublish;
+    this.#offs = [
+      source.producerEvents?.on("changed", (producer) => this.#setProducer(producer)),
+      source.producerEvents?.on("ended", () => this.unpublish()),
+    ];
+  }
+
+  get state(): TrackState {
+    return this.#state;
+  }
+
+  /** The engine's sender that carries it now; null while there is none. */
+  get sender(): EngineSender | null {
+    return this.#sender;
+  }
+
+  /** Ends it: the far side does not hear it any more. The source stays open. */
+  unpublish(): void {
+    if (this.#state !== "ended") this.#unpublish(this);
+  }
+
+  /** For the connection: `sender` carries it from now on, or nothing does. */
+  attach(sender: EngineSender | null): void {
+    if (sender === this.#sender) return;
+    this.#setProducer(null);
+    this.#release?.();
+    this.#release = undefined;
+    this.#sender = sender;
+    if (!sender) return;
+    this.#setProducer(this.source.producer);
+    this.#release = this.source.addConsumer?.();
+  }
+
+  /** For the connection: its actor moved. */
+  setState(state: TrackState): void {
+    if (state === this.#state || this.#state === "ended") return;
+    this.#state = state;
+    if (state === "ended") this.#end();
+    this.emit("state", state);
+    if (state === "live" || state === "detached" || state === "ended") this.emit(state);
+  }
+
+  #setProducer(producer: EngineProducer | null): void {
+    if (this.#sender && !this.#sender.closed) this.#sender.setProducer(producer);
+  }
+
+  #end(): void {
+    this.attach(null);
+    for (const off of this.#offs.splice(0)) off?.();
+  }
+}

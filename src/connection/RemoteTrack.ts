@@ -1,0 +1,75 @@
+import type { RemoteTrackInfo, TrackState } from "../actors/index.ts";
+import { TypedEvents } from "../core/index.ts";
+import type { AudioProducer, EngineReceiver, ProducerEvents } from "../media/index.ts";
+
+/** What a {@link RemoteTrack} reports. */
+export type RemoteTrackEvents = {
+  state: [state: TrackState];
+  /** Its audio comes (again). */
+  live: [];
+  muted: [];
+  /** No packet came for a while: the sender is silent or away. */
+  stalled: [];
+  /** The connection was lost; it comes back under the same key or ends after a deadline. */
+  detached: [];
+  ended: [];
+};
+
+/** What somebody else sends. Sinks, mixers and senders follow it over reconnects. */
+export class RemoteTrack extends TypedEvents<RemoteTrackEvents> implements AudioProducer {
+  /** Stable over reconnects. */
+  readonly key: string;
+  readonly kind: "audio" | "video";
+  /** Who sends it, in the transport's own terms (Sora: connection_id). */
+  readonly senderId: string;
+  readonly producerEvents = new TypedEvents<ProducerEvents>();
+  readonly #onFlow: (state: "flowing" | "stalled") => void;
+  #state: TrackState = "subscribing";
+  #receiver: EngineReceiver | null = null;
+  #offFlow: (() => void) | undefined;
+
+  /** For the connection. `onFlow` tells its actor what the engine sees of the packets. */
+  constructor(info: RemoteTrackInfo, onFlow: (state: "flowing" | "stalled") => void) {
+    super();
+    this.key = info.key;
+    this.kind = info.kind;
+    this.senderId = info.senderId;
+    this.#onFlow = onFlow;
+  }
+
+  get state(): TrackState {
+    return this.#state;
+  }
+
+  get producer(): EngineReceiver | null {
+    return this.#receiver;
+  }
+
+  get producerEnded(): boolean {
+    return this.#state === "ended";
+  }
+
+  /** For the connection: `receiver` brings it from now on, or nothing does. */
+  attach(receiver: EngineReceiver | null): void {
+    if (receiver === this.#receiver) return;
+    this.#offFlow?.();
+    this.#receiver = receiver;
+    this.#offFlow = receiver?.events.on("flow", (state) => {
+      this.#onFlow(state);
+      this.producerEvents.emit("flow", state);
+    });
+    this.producerEvents.emit("changed", receiver);
+  }
+
+  /** For the connection: its actor moved. */
+  setState(state: TrackState): void {
+    if (state === this.#state || this.#state === "ended") return;
+    if (state === "ended") this.attach(null);
+    this.#state = state;
+    this.emit("state", state);
+    if (state !== "subscribing" && state !== "publishing") this.emit(state);
+    if (state !== "ended") return;
+    this.producerEvents.emit("ended");
+    this.producerEvents.removeAllListeners();
+  }
+}

@@ -1,0 +1,88 @@
+import type { ConnectionDeadlines, ConnectionDriver } from "../actors/index.ts";
+import type { EngineReceiver, EngineSender } from "../media/index.ts";
+import type { Connection } from "./Connection.ts";
+import type { LocalTrack } from "./LocalTrack.ts";
+
+/** What a transport's function such as `sora()` returns: options checked, nothing started yet. */
+export interface Transport<C extends Connection<object>> {
+  /** Lower-case: sora, livekit. */
+  readonly name: string;
+  /** Makes the connection; `connect` then starts it. */
+  create(): C;
+}
+
+/** One entry of the WebRTC statistics: `type` is codec, inbound-rtp, transport and so on. */
+export interface StatsEntry {
+  id: string;
+  type: string;
+  /** ms since the epoch */
+  timestamp: number;
+  [name: string]: unknown;
+}
+
+/** A data channel that the user sees. */
+export interface DataChannelInfo {
+  label: string;
+  direction: "sendrecv" | "sendonly" | "recvonly";
+}
+
+/**
+ * The connection as its driver sees it: where a driver hands over what it made in the engine, and what it
+ * heard on data channels. Every call is allowed at any time; one about an unknown or ended track is let go.
+ */
+export interface ConnectionHost {
+  /** What the user publishes now, oldest first. It outlives attempts: at each one the driver makes new senders. */
+  readonly localTracks: readonly LocalTrack[];
+  /**
+   * `sender` carries this local track from now on; the connection sets its producer, and sets it anew when
+   * the producer changes. The driver (or its session) keeps owning the sender.
+   */
+  senderReady(trackId: string, sender: EngineSender): void;
+  /** The sender is about to be closed. Not needed when an attempt ends: the connection then lets go of all. */
+  senderGone(trackId: string): void;
+  /**
+   * `receiver` brings the remote track of this key from now on: before or after `track.added` of the same
+   * key. The driver (or its session) keeps owning the receiver.
+   */
+  receiverReady(key: string, receiver: EngineReceiver): void;
+  /** The receiver is about to be closed. Not needed when an attempt ends. */
+  receiverGone(key: string): void;
+  /** The far side muted or unmuted the track by signalling. */
+  trackMuted(key: string, muted: boolean): void;
+  /** A user's data channel is open; `send` works from here on. */
+  channelOpen(channel: DataChannelInfo): void;
+  /** It closed. Not needed when an attempt ends. */
+  channelClosed(label: string): void;
+  /** A message for the user. `data` belongs to the connection from now on. */
+  message(label: string, data: Uint8Array): void;
+}
+
+/** A transport's driver: what the connection actor directs, and what the Connection asks besides. */
+export interface TransportDriver extends ConnectionDriver {
+  /** The user published this track, at any time. The driver calls `senderReady` when it has a sender for it. */
+  publish(track: LocalTrack): void;
+  /** The user took it back; its sender has no producer any more. */
+  unpublish(track: LocalTrack): void;
+  /**
+   * Sends on an open channel, after waiting for room in its send buffer.
+   *
+   * @throws TroupeError INVALID_STATE when the channel is not open, CLOSED when it closes while waiting.
+   */
+  send(label: string, data: Uint8Array | string): Promise<void>;
+  /** The statistics of the running attempt; empty when there is none. */
+  getStats(): StatsEntry[];
+}
+
+/** What a transport's own Connection class gives the base class. */
+export interface ConnectionSetup {
+  /** Lower-case name of the transport; part of the actor's id. */
+  transport: string;
+  /** Called once, when the connection starts. */
+  createDriver: (host: ConnectionHost) => TransportDriver;
+  /** Whether a lost connection is dialed again; true when left out. */
+  reconnect?: boolean;
+  /** Whether the driver can resume; false when left out. */
+  canResume?: boolean;
+  /** Deadlines in ms that differ from the defaults. */
+  deadlines?: Partial<ConnectionDeadlines>;
+}

@@ -1,0 +1,108 @@
+import { Connection, type LocalTrack } from "../../connection/index.ts";
+import { TroupeError, type TypedEvents } from "../../core/index.ts";
+import type { AudioProducer, OpusParameters } from "../../media/index.ts";
+import { SoraDriver, type SoraDriverParts } from "./driver.ts";
+import type { SoraErrorCode } from "./errorCode.ts";
+import type { SoraConnectionEvents } from "./events.ts";
+import type { SoraSettings } from "./options.ts";
+
+/**
+ * A connection to a Sora channel.
+ *
+ * @example
+ * connection.on("notify", ({ event_type }) => console.log(event_type));
+ * connection.on("message", (label, data) => console.log(label, data.toString()));
+ */
+export class SoraConnection extends Connection<SoraConnectionEvents> {
+  readonly #settings: SoraSettings;
+  readonly #parts: { driver?: SoraDriver };
+  #leaving = false;
+
+  /** For `sora()`. */
+  constructor(settings: SoraSettings, driverParts: SoraDriverParts = {}) {
+    const parts: { driver?: SoraDriver; emit: SoraConnectionEmit } = { emit: () => {} };
+    super({
+      transport: "sora",
+      createDriver: (host) => {
+        parts.driver = new SoraDriver(
+          settings,
+          host,
+          { emit: (name, ...args) => parts.emit(name, ...args) },
+          driverParts,
+        );
+        return parts.driver;
+      },
+      reconnect: settings.reconnect,
+      deadlines: {
+        dialMs: settings.timeouts.dialMs,
+        negotiateMs: settings.timeouts.negotiateMs,
+        secureMs: settings.timeouts.joinMs,
+        reconnectMs: settings.timeouts.reconnectMs,
+      },
+    });
+    parts.emit = (name, ...args) => this.emitExtra(name, ...args);
+    this.#settings = settings;
+    this.#parts = parts;
+  }
+
+  get channelId(): string {
+    return this.#settings.channelId;
+  }
+
+  get role(): SoraSettings["role"] {
+    return this.#settings.role;
+  }
+
+  /** Ours in the channel: `""` before the offer, another one after each reconnect. */
+  get connectionId(): string {
+    return this.#parts.driver?.connectionId ?? "";
+  }
+
+  /** How it ended, in the terms of Sora's SDKs; set when `disconnected` fires, undefined before. */
+  get errorCode(): SoraErrorCode | undefined {
+    if (!this.#isOver()) return undefined;
+    return this.#parts.driver?.errorCode ?? (this.#leaving ? "CLOSE_SUCCEEDED" : "INTERNAL_ERROR");
+  }
+
+  override start(): void {
+    super.start();
+    if (this.#settings.audioSource && this.localTracks.length === 0 && !this.#isOver()) {
+      this.publish(this.#settings.audioSource);
+    }
+  }
+
+  /**
+   * Sends what `producer` plays. A Sora connection sends one audio track: mix what is to be heard together.
+   *
+   * @throws TroupeError INVALID_STATE when one is published already, or the role does not send.
+   */
+  override publish(producer: AudioProducer, opus: Partial<OpusParameters> = {}): LocalTrack {
+    if (this.#settings.role === "recvonly" || this.#settings.audio === false) {
+      throw new TroupeError("INVALID_STATE", "This connection does not send audio: see role and audio");
+    }
+    if (this.localTracks.length > 0) {
+      throw new TroupeError(
+        "INVALID_STATE",
+        "A Sora connection sends one track: use an AudioMixer for several",
+      );
+    }
+    return super.publish(producer, opus);
+  }
+
+  override disconnect(reason = ""): Promise<void> {
+    this.#leaving = true;
+    this.#parts.driver?.expectEnd();
+    return super.disconnect(reason);
+  }
+
+  /** `send` in the manner of Sora's SDKs: false at once when the message cannot be sent, no waiting. */
+  sendDataChannel(label: string, data: Uint8Array | string): boolean {
+    return !this.#isOver() && (this.#parts.driver?.trySend(label, data) ?? false);
+  }
+
+  #isOver(): boolean {
+    return this.state === "disconnected" || this.state === "failed";
+  }
+}
+
+type SoraConnectionEmit = TypedEvents<SoraConnectionEvents>["emit"];

@@ -1,0 +1,136 @@
+import type { DialReason, DriverEvent } from "../../actors/index.ts";
+import type { ConnectionHost, LocalTrack, StatsEntry, TransportDriver } from "../../connection/index.ts";
+import {
+  type Clock,
+  type Logger,
+  logger,
+  systemClock,
+  TroupeError,
+  type TypedEvents,
+} from "../../core/index.ts";
+import { NativePeerTransport, Session } from "../../webrtc/index.ts";
+import { Attempt, type AttemptContext, type CreateSession, type IceServer } from "./Attempt.ts";
+import type { DataChannel } from "./DataChannel.ts";
+import type { SoraErrorCode } from "./errorCode.ts";
+import type { SoraConnectionEvents } from "./events.ts";
+import type { SoraSettings } from "./options.ts";
+
+/** How many kinds of ignored messages are told apart in the log. */
+const MAXIMUM_IGNORED_KINDS = 32;
+const USER_AGENT = "Troupe Sora client";
+
+/** What tests replace. */
+export interface SoraDriverParts {
+  createSession?: CreateSession;
+  clock?: Clock;
+  log?: Logger;
+}
+
+function createNativeSession(iceServers: IceServer[]): Session {
+  return new Session({
+    transport: new NativePeerTransport({ controlling: false, iceServers }),
+    role: "answerer",
+  });
+}
+
+/** The connection actor's hands in Sora: one attempt at a time. */
+export class SoraDriver implements TransportDriver {
+  readonly #context: AttemptContext;
+  readonly #ignored = new Set<string>();
+  #attempt: Attempt | undefined;
+
+  constructor(
+    settings: SoraSettings,
+    host: ConnectionHost,
+    events: Pick<TypedEvents<SoraConnectionEvents>, "emit">,
+    parts: SoraDriverParts = {},
+  ) {
+    this.#context = {
+      settings,
+      host,
+      events,
+      createSession: parts.createSession ?? createNativeSession,
+      clock: parts.clock ?? systemClock,
+      log: parts.log ?? logger,
+      userAgent: USER_AGENT,
+      trackKeys: new Map(),
+      ignored: (what) => this.#ignore(what),
+    };
+  }
+
+  /** Ours in the channel; `""` before the first offer, and a new one after each reconnect. */
+  get connectionId(): string {
+    return this.#attempt?.connectionId ?? "";
+  }
+
+  /** How the last attempt ended; undefined while it runs. */
+  get errorCode(): SoraErrorCode | undefined {
+    return this.#attempt?.errorCode;
+  }
+
+  start(_reason: DialReason, report: (event: DriverEvent) => void, signal: AbortSignal): void {
+    this.#attempt?.close();
+    const attempt = new Attempt(this.#context, report);
+    this.#attempt = attempt;
+    signal.addEventListener("abort", () => attempt.close(), { once: true });
+    attempt.start();
+  }
+
+  /** The user is about to leave. */
+  expectEnd(): void {
+    this.#attempt?.expectEnd();
+  }
+
+  async leave(reason: string): Promise<{ code: number; reason: string }> {
+    const attempt = this.#attempt;
+    if (!attempt?.isOpen) return { code: 1000, reason: "SELF-CLOSED" };
+    const { code, reason: said } = await attempt.leave(reason || "NO-ERROR");
+    return { code, reason: said };
+  }
+
+  publish(track: LocalTrack): void {
+    this.#attempt?.publish(track);
+  }
+
+  unpublish(track: LocalTrack): void {
+    this.#attempt?.unpublish(track);
+  }
+
+  async send(label: string, data: Uint8Array | string): Promise<void> {
+    await this.#channel(label).send(data);
+  }
+
+  /** True when the message was taken; what becomes of it then is logged only. */
+  trySend(label: string, data: Uint8Array | string): boolean {
+    const channel = this.#attempt?.channel(label);
+    if (!channel || channel.direction === "recvonly" || !channel.canTake(Buffer.byteLength(data)))
+      return false;
+    channel.send(data).catch((error) => this.#context.log.debug("a message was not sent", { label, error }));
+    return true;
+  }
+
+  getStats(): StatsEntry[] {
+    return this.#attempt?.getStats() ?? [];
+  }
+
+  close(): void {
+    this.#attempt?.close();
+  }
+
+  #channel(label: string): DataChannel {
+    const channel = this.#attempt?.channel(label);
+    if (!channel?.isOpen) {
+      throw new TroupeError("INVALID_STATE", `The data channel ${label} is not open`, { field: "label" });
+    }
+    if (channel.direction === "recvonly") {
+      throw new TroupeError("INVALID_STATE", `The data channel ${label} only receives`, { field: "label" });
+    }
+    return channel;
+  }
+
+  #ignore(what: string): void {
+    if (this.#ignored.has(what) || this.#ignored.size >= MAXIMUM_IGNORED_KINDS) return;
+    this.#ignored.add(what);
+    this.#context.log.warn("ignored what the server sent", { what });
+  }
+}
