@@ -1,0 +1,124 @@
+import { type Logger, randomId } from "../core/index.ts";
+import type { EngineReceiver } from "../native/index.ts";
+import type { Member } from "./Member.ts";
+import type { Audible } from "./Negotiation.ts";
+import { type ConnectionEventType, connectionNotify } from "./notify.ts";
+
+/** The members of one channel, and who hears and is told what. */
+export class Channel {
+  readonly id: string;
+  /** Lives from the first member to the last. */
+  readonly sessionId = randomId();
+  readonly #members = new Map<string, Member>();
+  readonly #log: Logger;
+  readonly #onEmpty: () => void;
+
+  constructor(id: string, log: Logger, onEmpty: () => void) {
+    this.id = id;
+    this.#log = log;
+    this.#onEmpty = onEmpty;
+  }
+
+  get size(): number {
+    return this.#members.size;
+  }
+
+  get members(): Iterable<Member> {
+    return this.#members.values();
+  }
+
+  member(connectionId: string): Member | undefined {
+    return this.#members.get(connectionId);
+  }
+
+  /** Takes a member in and sends it the offer. */
+  async join(member: Member): Promise<void> {
+    this.#members.set(member.identity.connectionId, member);
+    member.events.on("connected", () => this.#connected(member));
+    member.events.on("upstream", () => this.#refresh());
+    member.events.on("minute", () => this.#notify("connection.updated", member));
+    member.events.on("message", (label, data) => this.#forward(member, label, data));
+    let wasConnected = false;
+    member.events.on("connected", () => {
+      wasConnected = true;
+    });
+    member.events.on("left", (reason) => this.#left(member, wasConnected, reason));
+    await member.start(() => this.#audibleTo(member));
+  }
+
+  /** Sends a `push` to every connected member, or to one. Gives how many it went to. */
+  push(data: unknown, connectionId?: string): number {
+    let told = 0;
+    for (const member of this.#connectedMembers()) {
+      if (connectionId !== undefined && member.identity.connectionId !== connectionId) continue;
+      member.tell("push", { type: "push", data });
+      told++;
+    }
+    return told;
+  }
+
+  /** Ends every member. */
+  close(reason: string): void {
+    for (const member of [...this.#members.values()]) member.leave(reason);
+  }
+
+  #connected(member: Member): void {
+    this.#log.info("a member is in", { channelId: this.id, connectionId: member.identity.connectionId });
+    this.#notify("connection.created", member);
+    this.#refresh();
+  }
+
+  #left(member: Member, wasConnected: boolean, reason: string): void {
+    this.#members.delete(member.identity.connectionId);
+    this.#log.info("a member left", {
+      channelId: this.id,
+      connectionId: member.identity.connectionId,
+      reason,
+    });
+    if (wasConnected) this.#notify("connection.destroyed", member);
+    // Before the member's session closes its receiver, so that no forwarder outlives what it forwards.
+    this.#refresh();
+    if (this.#members.size === 0) this.#onEmpty();
+  }
+
+  /** Members of one bundle are one party on several connections: they neither hear nor hear of each other. */
+  #others(member: Member): Member[] {
+    const { bundleId } = member.identity;
+    return this.#connectedMembers().filter(
+      (other) => other !== member && other.identity.bundleId !== bundleId,
+    );
+  }
+
+  #audibleTo(member: Member): Audible {
+    const audible = new Map<string, EngineReceiver>();
+    if (!member.listens) return audible;
+    for (const other of this.#others(member)) {
+      if (other.receiver) audible.set(other.identity.connectionId, other.receiver);
+    }
+    return audible;
+  }
+
+  #refresh(): void {
+    for (const member of this.#members.values()) member.hear(this.#audibleTo(member));
+  }
+
+  #notify(eventType: ConnectionEventType, about: Member): void {
+    const connected = this.#connectedMembers();
+    const identities = connected.map((member) => member.identity);
+    const others = this.#others(about).map((member) => member.identity);
+    // Only the newcomer is told who is there already; the others heard of each.
+    const toOthers = connectionNotify(eventType, about.identity, identities, []);
+    const toItself = connectionNotify(eventType, about.identity, identities, others);
+    if (about.state === "connected") about.tell("notify", toItself);
+    for (const member of this.#others(about)) member.tell("notify", toOthers);
+  }
+
+  #forward(sender: Member, label: string, data: Buffer): void {
+    const senderId = sender.identity.connectionId;
+    for (const member of this.#others(sender)) member.channels.forward(label, senderId, data);
+  }
+
+  #connectedMembers(): Member[] {
+    return [...this.#members.values()].filter((member) => member.state === "connected");
+  }
+}

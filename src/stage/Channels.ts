@@ -1,0 +1,57 @@
+import type { Logger } from "../core/index.ts";
+import { Channel } from "./Channel.ts";
+import type { StageLimits } from "./limits.ts";
+import type { Member } from "./Member.ts";
+
+/** Every channel that has a member. */
+export class Channels {
+  readonly #channels = new Map<string, Channel>();
+  readonly #limits: StageLimits;
+  readonly #log: Logger;
+
+  constructor(limits: StageLimits, log: Logger) {
+    this.#limits = limits;
+    this.#log = log;
+  }
+
+  get size(): number {
+    return this.#channels.size;
+  }
+
+  /** How many members there are in all. */
+  get connections(): number {
+    let count = 0;
+    for (const channel of this.#channels.values()) count += channel.size;
+    return count;
+  }
+
+  get(channelId: string): Channel | undefined {
+    return this.#channels.get(channelId);
+  }
+
+  /** Every member, or those of one channel. */
+  members(channelId?: string): Member[] {
+    const channels = channelId === undefined ? this.#channels.values() : [this.#channels.get(channelId)];
+    return [...channels].flatMap((channel) => [...(channel?.members ?? [])]);
+  }
+
+  /** The channel for a newcomer, or why there is no room. */
+  open(channelId: string): Channel | "TOO-MANY-CONNECTIONS" | "TOO-MANY-CHANNELS" | "CHANNEL-FULL" {
+    if (this.connections >= this.#limits.connections) return "TOO-MANY-CONNECTIONS";
+    const known = this.#channels.get(channelId);
+    if (known) return known.size < this.#limits.connectionsPerChannel ? known : "CHANNEL-FULL";
+    if (this.#channels.size >= this.#limits.channels) return "TOO-MANY-CHANNELS";
+    const channel = new Channel(channelId, this.#log, () => this.release(channel));
+    this.#channels.set(channelId, channel);
+    return channel;
+  }
+
+  /** Forgets a channel that nobody is in. */
+  release(channel: Channel): void {
+    if (channel.size === 0 && this.#channels.get(channel.id) === channel) this.#channels.delete(channel.id);
+  }
+
+  close(reason: string): void {
+    for (const channel of [...this.#channels.values()]) channel.close(reason);
+  }
+}

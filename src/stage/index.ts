@@ -1,0 +1,6 @@
+// The stage: a local Sora with an API and a web page, for bots on a laptop and in tests.
+export type { AuthenticateRequest, AuthenticateResult } from "./Entrance.ts";
+export { FeedPublisher } from "./FeedPublisher.ts";
+export type { FeedMessage } from "./feed.ts";
+export type { StageLimits } from "./limits.ts";
+export { Stage, type StageOptions } from "./Stage.ts";

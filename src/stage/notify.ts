@@ -1,0 +1,58 @@
+/** Who a member is, as the others are told. */
+export interface MemberIdentity {
+  readonly role: "sendonly" | "recvonly" | "sendrecv";
+  readonly sessionId: string;
+  readonly channelId: string;
+  readonly connectionId: string;
+  readonly clientId: string;
+  readonly bundleId: string;
+  readonly audio: boolean;
+  readonly video: boolean;
+  /** signaling_notify_metadata of its connect. */
+  readonly notifyMetadata: unknown;
+  readonly createdAtMs: number;
+}
+
+export type ConnectionEventType = "connection.created" | "connection.updated" | "connection.destroyed";
+
+/** A `notify` about a member, as every member of the channel gets it. */
+export function connectionNotify(
+  eventType: ConnectionEventType,
+  about: MemberIdentity,
+  channel: readonly MemberIdentity[],
+  others: readonly MemberIdentity[],
+  nowMs = Date.now(),
+): Record<string, unknown> {
+  const count = (role: MemberIdentity["role"]) => channel.filter((member) => member.role === role).length;
+  return {
+    type: "notify",
+    event_type: eventType,
+    timestamp: new Date(nowMs).toISOString(),
+    role: about.role,
+    channel_id: about.channelId,
+    session_id: about.sessionId,
+    client_id: about.clientId,
+    bundle_id: about.bundleId,
+    connection_id: about.connectionId,
+    audio: about.audio,
+    video: about.video,
+    ...metadataOf(about),
+    minutes: Math.floor((nowMs - about.createdAtMs) / 60_000),
+    channel_connections: channel.length,
+    channel_sendrecv_connections: count("sendrecv"),
+    channel_sendonly_connections: count("sendonly"),
+    channel_recvonly_connections: count("recvonly"),
+    data: others.map((other) => ({
+      role: other.role,
+      client_id: other.clientId,
+      bundle_id: other.bundleId,
+      connection_id: other.connectionId,
+      ...metadataOf(other),
+    })),
+  };
+}
+
+function metadataOf(member: MemberIdentity): Record<string, unknown> {
+  if (member.notifyMetadata === undefined) return {};
+  return { authn_metadata: member.notifyMetadata, metadata: member.notifyMetadata };
+}

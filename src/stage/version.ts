@@ -1,0 +1,2 @@
+/** What offers and the API call this server. */
+export const STAGE_VERSION = "troupe-stage";
