@@ -1,0 +1,40 @@
+// The benches that `troupe bench` runs. Each measures bots in one process, everything else in others.
+import { TroupeError } from "../../core/index.ts";
+import { benchBlocked } from "./blocked.ts";
+import { benchVoice } from "./voice.ts";
+
+export interface BenchOptions {
+  bots?: number;
+  seconds?: number;
+  complexity: number;
+  json?: boolean;
+}
+
+const BENCHES = {
+  voice: { run: benchVoice, bots: 50, seconds: 20 },
+  blocked: { run: benchBlocked, bots: 10, seconds: 20 },
+};
+
+export const BENCH_NAMES = Object.keys(BENCHES) as (keyof typeof BENCHES)[];
+
+/**
+ * Runs one bench and prints its figures.
+ *
+ * @returns false when the bench's own figures say that it did not work (nothing was heard).
+ * @throws TroupeError INVALID_OPTION for a name that is none.
+ */
+export async function runBench(name: string, options: BenchOptions, signal: AbortSignal): Promise<boolean> {
+  const bench = BENCHES[name as keyof typeof BENCHES];
+  if (!bench) throw TroupeError.expected("INVALID_OPTION", "bench", `one of ${BENCH_NAMES.join(", ")}`, name);
+  const { bots = bench.bots, seconds = bench.seconds, complexity } = options;
+  const figures = await bench.run({ bots, seconds, complexity }, signal);
+  if (options.json) process.stdout.write(`${JSON.stringify(figures)}\n`);
+  else
+    for (const [key, value] of Object.entries(figures))
+      process.stdout.write(`${key.padEnd(24)} ${show(value)}\n`);
+  return figures.receivedShare > 0.5;
+}
+
+function show(value: unknown): string {
+  return typeof value === "object" ? JSON.stringify(value) : String(value);
+}

@@ -1,0 +1,17 @@
+import { Stage } from "../../stage/index.ts";
+import { serveBench } from "./childProcess.ts";
+
+let stage: Stage | undefined;
+
+serveBench({
+  async start() {
+    stage = await Stage.start({ limits: { connections: 1000, channels: 1000 } });
+    return { signalingUrl: stage.signalingUrl };
+  },
+  async stop() {
+    await stage?.close();
+  },
+  async cpu() {
+    return process.cpuUsage();
+  },
+});

@@ -1,0 +1,32 @@
+import { TroupeError } from "../index.ts";
+
+/**
+ * Waits for `work`, but not longer than `ms` and not beyond the abort of `signal`.
+ *
+ * @throws TroupeError TIMEOUT or CANCELLED
+ */
+export async function within<T>(
+  what: string,
+  ms: number,
+  signal: AbortSignal | undefined,
+  work: () => Promise<T>,
+): Promise<T> {
+  const failed = Promise.withResolvers<never>();
+  const cancel = () => failed.reject(new TroupeError("CANCELLED", `${what} was cancelled`));
+  const timer = setTimeout(
+    () => failed.reject(new TroupeError("TIMEOUT", `${what} took longer than ${ms} ms`)),
+    ms,
+  );
+  if (signal?.aborted) cancel();
+  signal?.addEventListener("abort", cancel, { once: true });
+  const working = work();
+  // Whichever loses the race may still fail later.
+  working.catch(() => {});
+  failed.promise.catch(() => {});
+  try {
+    return await Promise.race([working, failed.promise]);
+  } finally {
+    clearTimeout(timer);
+    signal?.removeEventListener("abort", cancel);
+  }
+}
