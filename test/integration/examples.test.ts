@@ -1,0 +1,171 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { AudioSink, AudioSource, connect, type RemoteTrack } from "troupe";
+import { type SoraConnection, sora } from "troupe/sora";
+import { Stage } from "troupe/stage";
+import { generateTone, measureTone, readRecording, ScriptedCaller } from "troupe/testing";
+import { afterEach, beforeEach, describe, expect, it } from "vitest";
+
+const RUNNER = fileURLToPath(new URL("../../scripts/example.mjs", import.meta.url));
+const CHANNEL = "lobby";
+const SAMPLE_RATE = 16_000;
+/** A process has to start and join, and the bot to speak. */
+const EXAMPLE_MS = 60_000;
+
+let stage: Stage;
+let folder: string;
+const cleanups: (() => unknown)[] = [];
+
+beforeEach(async () => {
+  stage = await Stage.start();
+  folder = await mkdtemp(join(tmpdir(), "troupe-examples-"));
+});
+
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+  await stage.close();
+  await rm(folder, { recursive: true });
+});
+
+/** An example as its user runs it, from the sources. */
+class Example {
+  readonly ended: Promise<number | null>;
+  readonly #child: ChildProcess;
+  readonly #said: string[] = [];
+  readonly #waiting = new Set<() => void>();
+
+  constructor(name: string, ...rest: string[]) {
+    this.#child = spawn(process.execPath, ["--conditions=troupe-source", RUNNER, name, ...rest]);
+    this.ended = once(this.#child, "close").then(([code]) => {
+      this.#note(`(${name} ended with ${code})`);
+      return code as number | null;
+    });
+    for (const stream of [this.#child.stdout!, this.#child.stderr!])
+      createInterface(stream).on("line", (line) => this.#note(line));
+    cleanups.push(() => this.#child.kill("SIGKILL") && this.ended);
+  }
+
+  get said(): string {
+    return this.#said.join("\n");
+  }
+
+  /** Resolves once it has printed such a line, and throws when it ends without one. */
+  async says(wanted: RegExp): Promise<void> {
+    while (!this.#said.some((line) => wanted.test(line))) {
+      if (this.#child.exitCode !== null) throw new Error(`It never said ${wanted}:\n${this.said}`);
+      await new Promise<void>((resolve) => this.#waiting.add(resolve));
+      this.#waiting.clear();
+    }
+  }
+
+  /** Ctrl-C. */
+  interrupt(): Promise<number | null> {
+    this.#child.kill("SIGINT");
+    return this.ended;
+  }
+
+  #note(line: string): void {
+    this.#said.push(line);
+    for (const wake of this.#waiting) wake();
+  }
+}
+
+/** Somebody else in the channel, and the first that it hears there. */
+function enter(audioSource?: AudioSource): { connection: SoraConnection; track: Promise<RemoteTrack> } {
+  const connection = connect(
+    sora({
+      signalingUrls: [stage.signalingUrl],
+      channelId: CHANNEL,
+      role: audioSource ? "sendrecv" : "recvonly",
+      audioSource,
+    }),
+  );
+  cleanups.push(() => connection.disconnect());
+  return { connection, track: new Promise((resolve) => connection.once("track", resolve)) };
+}
+
+/** A source that sounds until the test is over. */
+function tone(frequency: number): AudioSource {
+  const source = new AudioSource({ sampleRate: SAMPLE_RATE, channels: 1, capacityMs: 200 });
+  const piece = generateTone({ frequency, sampleRate: SAMPLE_RATE, durationMs: 100 });
+  const feed = async () => {
+    for (;;) await source.write(piece);
+  };
+  feed().catch(() => {}); // ends when the source is closed
+  cleanups.push(() => source.close());
+  return source;
+}
+
+/** Resolves once 200 ms of what the track plays are this tone and little else. */
+async function hears(track: RemoteTrack, frequency: number): Promise<void> {
+  const sink = new AudioSink(track, { sampleRate: SAMPLE_RATE, frameMs: 200 });
+  cleanups.push(() => sink.close());
+  for await (const { pcm } of sink) if (measureTone(pcm, frequency, SAMPLE_RATE) > 0.9) return;
+  throw new Error(`${frequency} Hz was not heard`);
+}
+
+describe("the examples", { timeout: EXAMPLE_MS }, () => {
+  it("tone: sounds 440 Hz until Ctrl-C", async () => {
+    const example = new Example("tone", stage.signalingUrl, CHANNEL);
+    await hears(await enter().track, 440);
+    expect(await example.interrupt(), example.said).toBe(0);
+  });
+
+  it("echo: says back what it hears until Ctrl-C", async () => {
+    const example = new Example("echo", stage.signalingUrl, CHANNEL);
+    await hears(await enter(tone(660)).track, 660);
+    expect(await example.interrupt(), example.said).toBe(0);
+  });
+
+  it("record: writes what it hears to a WAV file and leaves", async () => {
+    const path = join(folder, "heard.wav");
+    const example = new Example("record", stage.signalingUrl, CHANNEL, path, "2");
+    enter(tone(440));
+    expect(await example.ended, example.said).toBe(0);
+    expect(example.said).toContain(`wrote ${path}`);
+    const { channels, sampleRate } = await readRecording(path);
+    expect(channels).toHaveLength(1);
+    const piece = sampleRate / 10;
+    const pieces = Array.from({ length: Math.floor(channels[0]!.length / piece) }, (_, at) =>
+      measureTone(channels[0]!.subarray(at * piece, (at + 1) * piece), 440, sampleRate),
+    );
+    expect(pieces.filter((share) => share > 0.9).length, String(pieces)).toBeGreaterThan(10);
+  });
+
+  it.each(["tone", "echo", "record", "bot"])("%s: ends when the stage does", async (name) => {
+    const example = new Example(name, stage.signalingUrl, CHANNEL);
+    await example.says(/lobby/);
+    await stage.close();
+    expect(await example.ended, example.said).toBe(0);
+    expect(example.said).toContain("left: 1000 SHUTDOWN");
+  });
+
+  it("bot: says again what it understands, until Ctrl-C", async () => {
+    const example = new Example("bot", stage.signalingUrl, CHANNEL);
+    await example.says(/Ctrl-C leaves/);
+    await using caller = await ScriptedCaller.join({
+      signalingUrl: stage.signalingUrl,
+      channelId: CHANNEL,
+      recordingPath: join(folder, "call.wav"),
+    });
+    const { text } = await caller.ask("Good morning");
+    await example.says(/: good morning/);
+    expect(text).toContain("you said");
+    expect(await example.interrupt(), example.said).toBe(0);
+  });
+
+  it.each(["tone", "echo", "record", "bot"])(
+    "%s: tells of a wrong address without a stack trace",
+    async (name) => {
+      const example = new Example(name, stage.signalingUrl.replace("/signaling", "/elsewhere"), CHANNEL);
+      expect(await example.ended).toBe(1);
+      expect(example.said).toMatch(new RegExp(`^${name}: No signaling URL could be opened`, "m"));
+      expect(example.said).not.toMatch(/^ +at /m);
+    },
+  );
+});

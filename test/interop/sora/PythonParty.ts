@@ -1,0 +1,101 @@
+import { type ChildProcessWithoutNullStreams, spawn } from "node:child_process";
+import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
+import { type Party, type PartyEvent, PartyEvents } from "./Party.ts";
+import { fromBase64, toBase64 } from "./sound.ts";
+
+const SCRIPT = fileURLToPath(new URL("client.py", import.meta.url));
+
+export interface PythonOptions {
+  urls: string[];
+  channel: string;
+  role?: "sendrecv" | "sendonly" | "recvonly";
+  /** More arguments of create_connection. */
+  extra?: object;
+}
+
+/** A client on Sora's Python SDK, in a process of its own. */
+export class PythonParty implements Party {
+  readonly name: string;
+  readonly #events: PartyEvents;
+  readonly #child: ChildProcessWithoutNullStreams;
+  readonly #ended: Promise<void>;
+  #errors = "";
+  #id = 0;
+
+  private constructor(name: string, python: string, options: PythonOptions) {
+    this.name = name;
+    this.#events = new PartyEvents(name);
+    const parameters = JSON.stringify({ role: "sendrecv", ...options });
+    this.#child = spawn(python, ["-u", SCRIPT, parameters]);
+    this.#child.stdin.on("error", () => {});
+    this.#child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      this.#errors = (this.#errors + text).slice(-4000);
+    });
+    createInterface({ input: this.#child.stdout }).on("line", (line) => {
+      if (line.startsWith("{")) this.#events.push(JSON.parse(line) as PartyEvent);
+    });
+    this.#ended = new Promise((resolve) => this.#child.once("close", () => resolve()));
+  }
+
+  /** Resolves once it was told of its own arrival. */
+  static async join(name: string, python: string, options: PythonOptions): Promise<PythonParty> {
+    const party = new PythonParty(name, python, options);
+    try {
+      await party.until("own connection.created", ({ event, own }) => event === "notify" && own === true);
+    } catch (error) {
+      await party.close();
+      throw new Error(`${(error as Error).message}\n${party.#errors}`);
+    }
+    return party;
+  }
+
+  get events(): readonly PartyEvent[] {
+    return this.#events.all;
+  }
+
+  until(what: string, fits: (event: PartyEvent) => boolean): Promise<PartyEvent> {
+    return this.#events.until(what, fits);
+  }
+
+  async play(pcm: Int16Array, loop: boolean): Promise<void> {
+    this.#tell({ command: "play", pcm: toBase64(pcm), loop });
+  }
+
+  async clear(): Promise<void> {
+    this.#tell({ command: "clear" });
+  }
+
+  async heard(): Promise<Int16Array> {
+    const { pcm } = await this.#ask({ command: "heard" }, "heard");
+    return fromBase64(String(pcm));
+  }
+
+  async send(label: string, text: string): Promise<void> {
+    const data = Buffer.from(text).toString("base64");
+    const { sent } = await this.#ask({ command: "send", label, data }, "sent");
+    if (sent !== true) throw new Error(`${this.name}: send_data_channel gave ${sent}`);
+  }
+
+  async leave(): Promise<void> {
+    this.#tell({ command: "disconnect" });
+    await this.until("disconnect", ({ event }) => event === "disconnect");
+    await this.#ended;
+  }
+
+  async close(): Promise<void> {
+    this.#child.kill("SIGKILL");
+    await this.#ended;
+  }
+
+  #tell(command: object): void {
+    this.#child.stdin.write(`${JSON.stringify(command)}\n`);
+  }
+
+  #ask(command: object, answer: string): Promise<PartyEvent> {
+    this.#id += 1;
+    const asked = this.#id;
+    this.#tell({ ...command, id: asked });
+    return this.until(answer, ({ event, id }) => event === answer && id === asked);
+  }
+}

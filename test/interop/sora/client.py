@@ -1,0 +1,166 @@
+"""A client on Sora's own Python SDK that does what it is told: JSON commands in by line, JSON events out by line."""
+
+import base64
+import collections
+import json
+import os
+import sys
+import threading
+import time
+
+import numpy as np
+from sora_sdk import Sora, SoraAudioStreamSink
+
+SAMPLE_RATE = 16000
+FRAME = SAMPLE_RATE // 100
+MAXIMUM_HEARD_FRAMES = 60 * 100
+
+options = json.loads(sys.argv[1])
+output_lock = threading.Lock()
+
+
+def emit(event, **fields):
+    with output_lock:
+        sys.stdout.write(json.dumps({"event": event, **fields}) + "\n")
+        sys.stdout.flush()
+
+
+class Player(threading.Thread):
+    """Feeds the source in real time: what it was given, once or round and round, then silence."""
+
+    def __init__(self, source):
+        super().__init__(daemon=True)
+        self.source = source
+        self.lock = threading.Lock()
+        self.pcm = np.zeros(0, dtype=np.int16)
+        self.position = 0
+        self.loop = False
+        self.running = True
+
+    def play(self, pcm, loop):
+        with self.lock:
+            self.pcm, self.position, self.loop = pcm, 0, loop
+
+    def next_frame(self):
+        with self.lock:
+            if self.loop and self.position + FRAME > len(self.pcm):
+                self.position = 0
+            frame = self.pcm[self.position : self.position + FRAME]
+            self.position += FRAME
+        return np.pad(frame, (0, FRAME - len(frame)))
+
+    def run(self):
+        due = time.monotonic()
+        while self.running:
+            self.source.on_data(self.next_frame().reshape(FRAME, 1))
+            due += 0.01
+            time.sleep(max(0, due - time.monotonic()))
+
+
+class Ear:
+    """Keeps what comes on the audio tracks. Stream sinks, since the plain one's read holds the interpreter lock."""
+
+    def __init__(self):
+        self.tracks = []
+
+    def on_track(self, track):
+        emit("track", kind=track.kind, stream_id=track.stream_id)
+        if track.kind != "audio":
+            return
+        frames = collections.deque(maxlen=MAXIMUM_HEARD_FRAMES)
+        sink = SoraAudioStreamSink(track, SAMPLE_RATE, 1)
+        sink.on_frame = lambda frame: frames.append(np.array(frame.data()[:, 0], dtype=np.int16))
+        self.tracks.append((track, sink, frames))
+
+    def clear(self):
+        for _, _, frames in self.tracks:
+            frames.clear()
+
+    def heard(self):
+        """All tracks at once, aligned at now."""
+        heard = [np.concatenate(list(frames)) for _, _, frames in self.tracks if frames]
+        mix = np.zeros(max(map(len, heard), default=0), dtype=np.int32)
+        for pcm in heard:
+            mix[len(mix) - len(pcm) :] += pcm
+        return np.clip(mix, -32768, 32767).astype(np.int16)
+
+
+sora = Sora()
+ear = Ear()
+sends = options["role"] != "recvonly"
+source = sora.create_audio_source(channels=1, sample_rate=SAMPLE_RATE) if sends else None
+connection = sora.create_connection(
+    signaling_urls=options["urls"],
+    role=options["role"],
+    channel_id=options["channel"],
+    audio=True,
+    video=False,
+    audio_source=source,
+    **options.get("extra", {}),
+)
+disconnected = threading.Event()
+own_id = None
+
+
+def on_set_offer(raw):
+    global own_id
+    own_id = json.loads(raw)["connection_id"]
+    emit("offer", connection_id=own_id)
+
+
+def on_notify(raw):
+    message = json.loads(raw)
+    emit("notify", message=message, own=message.get("connection_id") == own_id)
+
+
+def on_disconnect(code, message):
+    emit("disconnect", code=str(code).rsplit(".", 1)[-1], message=message)
+    disconnected.set()
+
+
+connection.on_set_offer = on_set_offer
+connection.on_notify = on_notify
+connection.on_push = lambda raw: emit("push", message=json.loads(raw))
+connection.on_track = ear.on_track
+connection.on_data_channel = lambda label: emit("data_channel", label=label)
+connection.on_message = lambda label, data: emit("message", label=label, data=base64.b64encode(data).decode())
+connection.on_switched = lambda raw: emit("switched", message=json.loads(raw))
+connection.on_ws_close = lambda code, reason: emit("ws_close", code=code, reason=reason)
+connection.on_disconnect = on_disconnect
+
+player = Player(source) if sends else None
+if player:
+    player.start()
+connection.connect()
+
+
+def obey(command):
+    name = command["command"]
+    if name == "play":
+        player.play(np.frombuffer(base64.b64decode(command["pcm"]), dtype=np.int16), command["loop"])
+    elif name == "clear":
+        ear.clear()
+    elif name == "heard":
+        emit("heard", id=command["id"], pcm=base64.b64encode(ear.heard().tobytes()).decode())
+    elif name == "send":
+        sent = connection.send_data_channel(command["label"], base64.b64decode(command["data"]))
+        emit("sent", id=command["id"], sent=sent)
+    elif name == "stats":
+        emit("stats", id=command["id"], stats=json.loads(connection.get_stats()))
+    elif name == "disconnect":
+        connection.disconnect()
+        disconnected.wait(10)
+        return False
+    return True
+
+
+for line in sys.stdin:
+    if not obey(json.loads(line)):
+        break
+if player:
+    player.running = False
+    player.join()
+emit("end")
+# The SDK's own teardown is not what is tested here, and it may crash after a close by the server.
+sys.stdout.flush()
+os._exit(0)

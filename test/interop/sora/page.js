@@ -1,0 +1,104 @@
+// A client on Sora's own JavaScript SDK in a browser. The test drives it through `window.party`.
+import Sora from "sora-js-sdk";
+
+const SAMPLE_RATE = 16000;
+const MAXIMUM_HEARD_SAMPLES = 60 * SAMPLE_RATE;
+
+const context = new AudioContext({ sampleRate: SAMPLE_RATE });
+const events = [];
+let heard = [];
+let heardSamples = 0;
+let ear;
+let connection;
+
+function note(event, fields) {
+  events.push({ event, ...fields });
+}
+
+/** Records what all streams play together. */
+async function openEar() {
+  await context.audioWorklet.addModule(URL.createObjectURL(new Blob([EAR], { type: "text/javascript" })));
+  await context.resume();
+  ear = new AudioWorkletNode(context, "ear", { channelCount: 1, channelCountMode: "explicit" });
+  ear.port.onmessage = ({ data }) => {
+    heard.push(data);
+    heardSamples += data.length;
+    while (heardSamples > MAXIMUM_HEARD_SAMPLES) heardSamples -= heard.shift().length;
+  };
+  ear.connect(context.destination);
+}
+
+/** Lets the ear hear `stream`: Chromium lets audio through only where an element plays it too. */
+async function listen(stream) {
+  const element = new Audio();
+  element.srcObject = stream;
+  element.muted = true;
+  await element.play();
+  context.createMediaStreamSource(stream).connect(ear);
+}
+
+const EAR = `registerProcessor("ear", class extends AudioWorkletProcessor {
+  process([input]) {
+    if (input[0]) this.port.postMessage(Int16Array.from(input[0], (sample) => Math.max(-1, Math.min(1, sample)) * 32767));
+    return true;
+  }
+});`;
+
+function toBase64(bytes) {
+  let text = "";
+  for (let at = 0; at < bytes.length; at += 8192)
+    text += String.fromCharCode(...bytes.subarray(at, at + 8192));
+  return btoa(text);
+}
+
+window.party = {
+  async join({ url, role, channel, options }) {
+    await openEar();
+    const sora = Sora.connection(url, false);
+    connection = sora[role](channel, null, { audio: true, video: false, ...options });
+    connection.on("notify", (message) =>
+      note("notify", { message, own: message.connection_id === connection.connectionId }),
+    );
+    connection.on("push", (message) => note("push", { message }));
+    connection.on("track", ({ track, streams: [stream] }) => {
+      note("track", { kind: track.kind, stream_id: stream?.id });
+      if (track.kind === "audio" && stream)
+        listen(stream).catch((error) => note("error", { message: String(error) }));
+    });
+    connection.on("disconnect", ({ type, title, code, reason }) =>
+      note("disconnect", { type, title, code, reason }),
+    );
+    connection.on("switched", (message) => note("switched", { message }));
+    connection.on("datachannel", ({ datachannel }) => note("data_channel", { label: datachannel.label }));
+    connection.on("message", ({ label, data }) =>
+      note("message", { label, data: toBase64(new Uint8Array(data)) }),
+    );
+    if (role === "recvonly") await connection.connect();
+    else {
+      const raw = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+      await connection.connect(await navigator.mediaDevices.getUserMedia({ audio: raw }));
+    }
+    return connection.connectionId;
+  },
+  /** Takes the events since the last call. */
+  events: () => events.splice(0),
+  clear() {
+    heard = [];
+    heardSamples = 0;
+  },
+  heard() {
+    const all = new Int16Array(heardSamples);
+    let at = 0;
+    for (const part of heard) {
+      all.set(part, at);
+      at += part.length;
+    }
+    return toBase64(new Uint8Array(all.buffer));
+  },
+  async send(label, base64) {
+    const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
+    await connection.sendMessage(label, bytes);
+  },
+  disconnect: () => connection.disconnect(),
+};
+note("loaded", {});

@@ -1,0 +1,10 @@
+// The stage in a process of its own: prints one line of JSON when it is ready, ends when its input does.
+import { Stage } from "troupe/stage";
+
+const stage = await Stage.start({ allowedOrigins: process.argv.slice(2) });
+process.stdout.write(`${JSON.stringify({ signalingUrl: stage.signalingUrl })}\n`);
+process.stdin.resume();
+process.stdin.once("end", async () => {
+  await stage.close();
+  process.exit(0);
+});
