@@ -10,6 +10,9 @@ import { FakeEngine, FakeTransport } from "../fixtures/webrtc.ts";
 /** A single input that takes longer than this is a fault. */
 const SLOW_MS = 2000;
 
+/** Mutations that repeat would else multiply until no string can hold them; the reader's own bound is far below. */
+const MAXIMUM_INPUT_CHARACTERS = 1_000_000;
+
 export interface FuzzResult {
   inputs: number;
   accepted: number;
@@ -149,7 +152,8 @@ function mutate(random: Random, inputs: readonly string[]): string {
   let text = inputs[random(inputs.length)] ?? "";
   for (let count = 1 + random(5); count > 0; count -= 1) {
     const mutation = MUTATIONS[random(MUTATIONS.length)];
-    if (mutation && text) text = mutation(random, text, inputs[random(inputs.length)] ?? "");
+    if (mutation && text)
+      text = mutation(random, text, inputs[random(inputs.length)] ?? "").slice(0, MAXIMUM_INPUT_CHARACTERS);
   }
   return text;
 }
