@@ -50,6 +50,8 @@ export interface CodecParameters {
   /** Hz of the RTP clock. */
   clockRate: number;
   channels: number;
+  /** Of `rtx`, the payload type that it repairs (RFC 4588); of `red`, that of the primary encoding (RFC 2198). */
+  associatedPayloadType?: number;
 }
 
 export interface ReceiverOptions {
@@ -60,6 +62,8 @@ export interface ReceiverOptions {
   codecs: CodecParameters[];
   /** Whether generic NACK was negotiated. */
   nack: boolean;
+  /** Pairs of the SSRC of a stream and that of its retransmissions (`ssrc-group:FID`, RFC 4588). */
+  retransmissionSsrcs?: [ssrc: number, retransmissionSsrc: number][];
   /** Floor and cap of the jitter buffer in ms; 20 and 400 when left out. */
   minimumDelayMs?: number;
   maximumDelayMs?: number;

@@ -28,7 +28,20 @@ CodecParameters codecOf(Napi::Object object, const char* what) {
   codec.name = fields.text("name", kLongestCodecName);
   codec.clockRate = static_cast<uint32_t>(fields.integer("clockRate", 1000, 1'000'000));
   codec.channels = fields.integer("channels", 1, 8, 1);
+  codec.associatedPayloadType = fields.integer("associatedPayloadType", 0, kHighestPayloadType, -1);
   return codec;
+}
+
+std::vector<std::pair<uint32_t, uint32_t>> ssrcPairsOf(const Fields& fields, const char* name) {
+  const Napi::Array pairs = fields.array(name, kMostSsrcs);
+  std::vector<std::pair<uint32_t, uint32_t>> result;
+  for (uint32_t at = 0; at < pairs.Length(); ++at) {
+    const Napi::Value value = pairs.Get(at);
+    if (!value.IsArray()) fields.fail(name, "an array of pairs of SSRCs");
+    const Fields pair(value.As<Napi::Array>(), name);
+    result.emplace_back(pair.ssrc("0"), pair.ssrc("1"));
+  }
+  return result;
 }
 
 MediaKind kindOf(const Fields& fields) {
@@ -76,6 +89,7 @@ ReceiverOptions receiverOptionsOf(Napi::Object object) {
     options.codecs.push_back(codecOf(value.As<Napi::Object>(), "options.codecs"));
   }
   options.nack = fields.boolean("nack", false);
+  if (fields.has("retransmissionSsrcs")) options.retransmissionSsrcs = ssrcPairsOf(fields, "retransmissionSsrcs");
   options.minimumDelayMs = fields.integer("minimumDelayMs", 0, kLongestDelayMs, options.minimumDelayMs);
   options.maximumDelayMs = fields.integer("maximumDelayMs", options.minimumDelayMs, kLongestDelayMs,
                                           std::max(options.maximumDelayMs, options.minimumDelayMs));

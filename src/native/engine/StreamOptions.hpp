@@ -17,6 +17,8 @@ struct CodecParameters {
   std::string name;
   uint32_t clockRate = 48'000;
   int channels = 2;
+  /** `rtx`: the payload type that it repairs (RFC 4588). `red`: that of the primary encoding (RFC 2198). -1: none. */
+  int associatedPayloadType = -1;
 };
 
 struct ReceiverOptions {
@@ -25,6 +27,8 @@ struct ReceiverOptions {
   std::vector<uint32_t> ssrcs;
   std::vector<CodecParameters> codecs;
   bool nack = false;
+  /** SSRC of a stream, and the SSRC that its retransmissions come with (RFC 4588, from `ssrc-group:FID`). */
+  std::vector<std::pair<uint32_t, uint32_t>> retransmissionSsrcs;
   int minimumDelayMs = 20;
   int maximumDelayMs = 400;
 };
