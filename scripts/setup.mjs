@@ -28,7 +28,7 @@ const SYSTEM_PACKAGES = {
     "pocketsphinx",
     "pocketsphinx-en-us",
   ],
-  test: ["doctest-dev"],
+  test: ["doctest-dev", "openssl"],
   ci: ["clang", "libclang-rt-dev", "chromium", "python3-venv", "sox"],
 };
 

@@ -15,6 +15,7 @@ export type TroupeErrorCode =
   | "NOT_SUPPORTED"
   | "NOT_INSTALLED"
   | "ACCESS_DENIED"
+  | "REMOTE_ERROR"
   | "INTERNAL";
 
 /** What else an error says: which field, what was expected there, what came, and the error below it. */

@@ -2,7 +2,7 @@ import type { z } from "zod";
 import { TroupeError, type TroupeErrorCode } from "./errors.ts";
 
 /** Fields whose texts stay out of errors, which end up in logs. */
-const SECRET_FIELD = /secret|token|password|credential|key|metadata/i;
+const SECRET_FIELD = /secret|token|password|credential|key|metadata|proxy|certificate/i;
 
 /**
  * Checks what a user passed against a schema and gives it back with defaults filled in.

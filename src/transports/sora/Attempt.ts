@@ -2,12 +2,13 @@ import type { DriverEvent } from "../../actors/index.ts";
 import type { ConnectionHost, LocalTrack, StatsEntry } from "../../connection/index.ts";
 import { type Clock, type Logger, TroupeError, type TypedEvents } from "../../core/index.ts";
 import type { AnswerChoice, OfferedLine, Session, Transceiver } from "../../webrtc/index.ts";
-import { type SignallingPath, SoraClient, type SoraEnding } from "./client.ts";
+import { RPC_LABEL, type SignallingPath, SoraClient, type SoraEnding } from "./client.ts";
 import type { SoraErrorCode } from "./errorCode.ts";
 import type { SoraConnectionEvents } from "./events.ts";
 import type { SoraSettings } from "./options.ts";
 import { opusOf } from "./opus.ts";
 import { RemoteTracks } from "./RemoteTracks.ts";
+import { RpcCalls } from "./rpc.ts";
 import type { ServerMessage, SoraNotify, SoraOffer } from "./wire.ts";
 
 /** How long the signalling path has to say why the peer connection is gone, in ms. */
@@ -30,7 +31,6 @@ export interface AttemptContext {
   createSession: CreateSession;
   clock: Clock;
   log: Logger;
-  userAgent: string;
   trackKeys: Map<string, string>;
   /** Says once per connection what is ignored. */
   ignored: (what: string) => void;
@@ -46,6 +46,7 @@ export class Attempt {
   readonly #client: SoraClient;
   readonly #tracks: RemoteTracks;
   readonly #timers = new Set<unknown>();
+  readonly rpc: RpcCalls;
   #phase: "dialing" | "negotiating" | "securing" | "joined" | "leaving" | "closed" = "dialing";
   #session: Session | undefined;
   #offer: SoraOffer | undefined;
@@ -68,8 +69,9 @@ export class Attempt {
     this.#report = (event) => {
       if (this.#phase !== "closed") report(event);
     };
-    this.#client = new SoraClient(context.settings, context.userAgent, context.clock);
+    this.#client = new SoraClient(context.settings, context.clock);
     this.#tracks = new RemoteTracks(context.host, this.#report, context.trackKeys);
+    this.rpc = new RpcCalls((text) => this.#sendRpc(text), context.clock);
     this.#listen();
   }
 
@@ -88,6 +90,10 @@ export class Attempt {
 
   unpublish(track: LocalTrack): void {
     if (this.#local === track) this.#local = undefined;
+  }
+
+  get rpcMethods(): readonly string[] {
+    return this.#offer?.rpc_methods ?? [];
   }
 
   channel(label: string) {
@@ -117,6 +123,7 @@ export class Attempt {
     this.#phase = "closed";
     for (const timer of this.#timers) this.#context.clock.clearTimeout(timer);
     this.#timers.clear();
+    this.rpc.close();
     this.#client.close(
       this.errorCode === "CLOSE_SUCCEEDED" ? "NO-ERROR" : this.errorCode.replaceAll("_", "-"),
     );
@@ -149,7 +156,14 @@ export class Attempt {
       if (SoraClient.isUserLabel(label)) host.channelOpen({ label, direction });
       else if (label === "signaling") this.#onSignalingChannel();
     });
-    events.on("channelClosed", (label) => host.channelClosed(label));
+    events.on("channelClosed", (label) => {
+      if (label === RPC_LABEL) this.rpc.close();
+      host.channelClosed(label);
+    });
+    events.on("rpc", (text) => {
+      this.rpc.receive(text);
+      this.#context.events.emit("rpc", text);
+    });
     events.on("userMessage", (label, data, sender) => {
       host.message(label, data);
       this.#context.events.emit("channelMessage", { label, data, senderConnectionId: sender });
@@ -195,6 +209,12 @@ export class Attempt {
       case "close":
         this.#onEnded({ code: message.code, reason: message.reason, errorCode: "CLOSE_SUCCEEDED" });
     }
+  }
+
+  async #sendRpc(text: string): Promise<void> {
+    const channel = this.#client.channel(RPC_LABEL);
+    if (!channel) throw new TroupeError("CLOSED", "The data channel of remote procedure calls is closed");
+    await channel.send(Buffer.from(text));
   }
 
   #onRedirect(location: string): void {

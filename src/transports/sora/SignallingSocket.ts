@@ -1,11 +1,21 @@
+import { HttpsProxyAgent } from "https-proxy-agent";
 import { type RawData, WebSocket } from "ws";
 import { TypedEvents } from "../../core/index.ts";
+import type { SoraSettings } from "./options.ts";
 import { MAXIMUM_MESSAGE_BYTES } from "./wire.ts";
 
 /** What may wait for a server that does not read; then the socket is cut. */
 const MAXIMUM_BUFFERED_BYTES = 4 * 1024 * 1024;
-/** How long a close may take before the socket is cut, in ms. */
-const CLOSE_MS = 500;
+/** How a socket is dialled. */
+export interface SocketOptions {
+  /** For the handshake, in ms. */
+  timeoutMs: number;
+  /** How long a close may take before the socket is cut, in ms. */
+  closeMs: number;
+  userAgent: string;
+  tls?: SoraSettings["tls"];
+  proxy?: SoraSettings["proxy"];
+}
 
 export type SignallingSocketEvents = {
   open: [];
@@ -19,19 +29,27 @@ export class SignallingSocket {
   readonly url: string;
   readonly events = new TypedEvents<SignallingSocketEvents>();
   readonly #socket: WebSocket;
+  readonly #closeMs: number;
   #error: Error | undefined;
   #closeTimer: NodeJS.Timeout | undefined;
   #closed = false;
 
   /** Dials at once. Nothing is read before {@link SignallingSocket.listen}. */
-  constructor(url: string, handshakeTimeoutMs: number, userAgent: string) {
+  constructor(url: string, options: SocketOptions) {
+    const { tls } = options;
     this.url = url;
+    this.#closeMs = options.closeMs;
     this.#socket = new WebSocket(url, {
-      handshakeTimeout: handshakeTimeoutMs,
+      handshakeTimeout: options.timeoutMs,
       maxPayload: MAXIMUM_MESSAGE_BYTES,
       perMessageDeflate: false,
       followRedirects: false,
-      headers: { "user-agent": userAgent },
+      headers: { "user-agent": options.userAgent },
+      rejectUnauthorized: tls?.insecure !== true,
+      ca: pemOf(tls?.caCertificate),
+      cert: pemOf(tls?.clientCertificate),
+      key: pemOf(tls?.clientKey),
+      agent: options.proxy && proxyAgent(options.proxy, options.userAgent),
     });
     this.#socket.on("open", () => {
       this.#socket.pause();
@@ -80,7 +98,7 @@ export class SignallingSocket {
       return;
     }
     this.#socket.close(code, reason);
-    this.#closeTimer ??= setTimeout(() => this.#socket.terminate(), CLOSE_MS);
+    this.#closeTimer ??= setTimeout(() => this.#socket.terminate(), this.#closeMs);
     this.#closeTimer.unref();
   }
 
@@ -97,6 +115,18 @@ export class SignallingSocket {
     this.#socket.removeAllListeners();
     this.#socket.on("error", () => {});
   }
+}
+
+function pemOf(pem: string | Uint8Array | undefined): string | Buffer | undefined {
+  return pem instanceof Uint8Array ? Buffer.from(pem) : pem;
+}
+
+/** The tunnel of HTTP CONNECT (RFC 9110, section 9.3.6); credentials go to the proxy alone. */
+function proxyAgent(proxy: NonNullable<SocketOptions["proxy"]>, userAgent: string): HttpsProxyAgent<string> {
+  const url = new URL(proxy.url);
+  url.username = encodeURIComponent(proxy.username ?? "");
+  url.password = encodeURIComponent(proxy.password ?? "");
+  return new HttpsProxyAgent(url, { headers: { "user-agent": proxy.userAgent ?? userAgent } });
 }
 
 function textOf(data: RawData): string {

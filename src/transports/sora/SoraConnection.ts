@@ -5,6 +5,7 @@ import { SoraDriver, type SoraDriverParts } from "./driver.ts";
 import type { SoraErrorCode } from "./errorCode.ts";
 import type { SoraConnectionEvents } from "./events.ts";
 import type { SoraSettings } from "./options.ts";
+import type { SoraRpcOptions } from "./rpc.ts";
 
 /**
  * A connection to a Sora channel.
@@ -98,6 +99,34 @@ export class SoraConnection extends Connection<SoraConnectionEvents> {
   /** `send` in the manner of Sora's SDKs: false at once when the message cannot be sent, no waiting. */
   sendDataChannel(label: string, data: Uint8Array | string): boolean {
     return !this.#isOver() && (this.#parts.driver?.trySend(label, data) ?? false);
+  }
+
+  /** What the server's offer says can be called with {@link SoraConnection.rpc}. */
+  get rpcMethods(): readonly string[] {
+    return this.#parts.driver?.rpcMethods ?? [];
+  }
+
+  /**
+   * Calls a method of the server over the data channel `rpc` (JSON-RPC 2.0) and gives its result.
+   *
+   * @throws SoraRpcError when the server answers with an error.
+   * @throws TroupeError INVALID_STATE when the server gives no calls or the channel is not open yet, TIMEOUT,
+   * CANCELLED, CLOSED, QUEUE_FULL.
+   * @example
+   * await connection.rpc("2025.2.0/RequestSimulcastRid", { receiver_connection_id: id, rid: "r0" });
+   */
+  async rpc(method: string, params?: object, options: SoraRpcOptions = {}): Promise<unknown> {
+    return await this.#open().rpc(method, params, options);
+  }
+
+  /** A call without an answer: a notification of JSON-RPC. @throws TroupeError INVALID_STATE, CLOSED, QUEUE_FULL */
+  async rpcNotify(method: string, params?: object): Promise<void> {
+    await this.#open().rpcNotify(method, params);
+  }
+
+  #open(): SoraDriver {
+    if (this.#parts.driver && !this.#isOver()) return this.#parts.driver;
+    throw new TroupeError("INVALID_STATE", "The connection is not open");
   }
 
   #isOver(): boolean {

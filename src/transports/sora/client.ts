@@ -19,6 +19,9 @@ const MAXIMUM_CHANNELS = 256;
 /** The labels that carry signalling; their messages are JSON. */
 const SIGNALLING_LABELS = new Set(["signaling", "notify", "push", "stats"]);
 
+/** The label of remote procedure calls, JSON-RPC 2.0. */
+export const RPC_LABEL = "rpc";
+
 /** The path that a signalling message takes. */
 export type SignallingPath = "websocket" | "datachannel";
 
@@ -42,6 +45,8 @@ export type SoraClientEvents = {
   /** It closed. */
   channelClosed: [label: string];
   userMessage: [label: string, data: Buffer, sender: string | undefined];
+  /** A JSON-RPC message on the label `rpc`. */
+  rpc: [text: string];
   /** Signalling has moved; `webSocketClosed` says whether the WebSocket was given up. */
   switched: [webSocketClosed: boolean];
   webSocketClosed: [code: number, reason: string];
@@ -58,7 +63,6 @@ export type SoraClientEvents = {
 export class SoraClient {
   readonly events = new TypedEvents<SoraClientEvents>();
   readonly #settings: SoraSettings;
-  readonly #userAgent: string;
   readonly #clock: Clock;
   readonly #abort = new AbortController();
   readonly #channels = new Map<string, DataChannel>();
@@ -69,9 +73,8 @@ export class SoraClient {
   #onAllGone: (() => void) | undefined;
   #closed = false;
 
-  constructor(settings: SoraSettings, userAgent: string, clock: Clock) {
+  constructor(settings: SoraSettings, clock: Clock) {
     this.#settings = settings;
-    this.#userAgent = userAgent;
     this.#clock = clock;
   }
 
@@ -81,9 +84,13 @@ export class SoraClient {
    * @throws TroupeError SIGNALLING_FAILED, CANCELLED
    */
   async connect(urls: readonly string[] = this.#settings.signalingUrls): Promise<void> {
+    const { timeouts, userAgent, tls, proxy } = this.#settings;
     const socket = await dial(urls, {
-      timeoutMs: this.#settings.timeouts.dialMs,
-      userAgent: this.#userAgent,
+      timeoutMs: timeouts.dialMs,
+      closeMs: timeouts.webSocketCloseMs,
+      userAgent,
+      tls,
+      proxy,
       signal: this.#abort.signal,
     });
     if (this.#closed) {
@@ -93,7 +100,7 @@ export class SoraClient {
     this.#socket = socket;
     socket.events.on("message", (text) => this.#onText(text, "websocket"));
     socket.events.on("closed", (code, reason, error) => this.#onSocketClosed(socket, code, reason, error));
-    this.send(connectMessage(this.#settings, this.#userAgent, this.#redirects > 0));
+    this.send(connectMessage(this.#settings, this.#redirects > 0));
     socket.listen();
     this.events.emit("open");
   }
@@ -253,6 +260,7 @@ export class SoraClient {
 
   #onData(label: string, data: Buffer, sender: string | undefined): void {
     if (SIGNALLING_LABELS.has(label)) this.#onText(data.toString("utf8"), "datachannel");
+    else if (label === RPC_LABEL) this.events.emit("rpc", data.toString("utf8"));
     else if (SoraClient.isUserLabel(label)) this.events.emit("userMessage", label, data, sender);
     else this.events.emit("ignored", "a message on a label that is not known");
   }

@@ -1,10 +1,7 @@
 import { TroupeError } from "../../core/index.ts";
-import { SignallingSocket } from "./SignallingSocket.ts";
+import { SignallingSocket, type SocketOptions } from "./SignallingSocket.ts";
 
-export interface DialOptions {
-  /** For each URL, in ms. */
-  timeoutMs: number;
-  userAgent: string;
+export interface DialOptions extends SocketOptions {
   signal: AbortSignal;
   /** Gives numbers in [0, 1); replaced in tests. */
   random?: () => number;
@@ -34,7 +31,7 @@ export function dial(urls: readonly string[], options: DialOptions): Promise<Sig
   }
   options.signal.addEventListener("abort", cancel, { once: true });
   for (const url of shuffled(urls, options.random ?? Math.random)) {
-    const socket = new SignallingSocket(url, options.timeoutMs, options.userAgent);
+    const socket = new SignallingSocket(url, options);
     pending.add(socket);
     socket.events.once("open", () => {
       if (!pending.delete(socket)) return;

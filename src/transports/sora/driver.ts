@@ -10,14 +10,15 @@ import {
 } from "../../core/index.ts";
 import { NativePeerTransport, Session } from "../../webrtc/index.ts";
 import { Attempt, type AttemptContext, type CreateSession, type IceServer } from "./Attempt.ts";
+import { RPC_LABEL } from "./client.ts";
 import type { DataChannel } from "./DataChannel.ts";
 import type { SoraErrorCode } from "./errorCode.ts";
 import type { SoraConnectionEvents } from "./events.ts";
 import type { SoraSettings } from "./options.ts";
+import type { RpcCalls, SoraRpcOptions } from "./rpc.ts";
 
 /** How many kinds of ignored messages are told apart in the log. */
 const MAXIMUM_IGNORED_KINDS = 32;
-const USER_AGENT = "Troupe Sora client";
 
 /** What tests replace. */
 export interface SoraDriverParts {
@@ -52,7 +53,6 @@ export class SoraDriver implements TransportDriver {
       createSession: parts.createSession ?? createNativeSession,
       clock: parts.clock ?? systemClock,
       log: parts.log ?? logger,
-      userAgent: USER_AGENT,
       trackKeys: new Map(),
       ignored: (what) => this.#ignore(what),
     };
@@ -109,12 +109,33 @@ export class SoraDriver implements TransportDriver {
     return true;
   }
 
+  /** @throws TroupeError INVALID_STATE when the server gives no calls, and what {@link RpcCalls} throws. */
+  async rpc(method: string, params: unknown, options: SoraRpcOptions): Promise<unknown> {
+    return await this.#rpc().call(method, params, options);
+  }
+
+  async rpcNotify(method: string, params: unknown): Promise<void> {
+    await this.#rpc().notify(method, params);
+  }
+
+  /** What the server's last offer says can be called. */
+  get rpcMethods(): readonly string[] {
+    return this.#attempt?.rpcMethods ?? [];
+  }
+
   getStats(): StatsEntry[] {
     return this.#attempt?.getStats() ?? [];
   }
 
   close(): void {
     this.#attempt?.close();
+  }
+
+  #rpc(): RpcCalls {
+    if (!this.#attempt?.channel(RPC_LABEL)?.isOpen) {
+      throw new TroupeError("INVALID_STATE", "The data channel of remote procedure calls is not open");
+    }
+    return this.#attempt.rpc;
   }
 
   #channel(label: string): DataChannel {

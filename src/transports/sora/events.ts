@@ -23,6 +23,8 @@ export type SoraConnectionEvents = {
   wsClose: [code: number, reason: string];
   /** Every signalling message as it passes. It may hold secrets of yours. */
   signalingMessage: [type: SignallingPath, direction: "sent" | "received", raw: string];
+  /** Every JSON-RPC message of the server, answers to our calls among them, as text. */
+  rpc: [text: string];
   /** Beside `message`, with the sender. */
   channelMessage: [message: SoraChannelMessage];
 };

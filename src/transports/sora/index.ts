@@ -6,6 +6,7 @@ import { SoraConnection } from "./SoraConnection.ts";
 export { SORA_ERROR_CODES, type SoraErrorCode, soraErrorCodeOf } from "./errorCode.ts";
 export type { SoraChannelMessage, SoraConnectionEvents } from "./events.ts";
 export type { SoraDataChannelOptions, SoraOptions } from "./options.ts";
+export { SoraRpcError, type SoraRpcOptions } from "./rpc.ts";
 export { SoraConnection } from "./SoraConnection.ts";
 export type { SoraNotify, SoraOffer, SoraPush } from "./wire.ts";
 

@@ -47,6 +47,26 @@ describe("sora()", () => {
       'Expected a ws:// or wss:// URL for sora.signalingUrls.0 but received "sora" of type string',
     ],
     [
+      "half a certificate",
+      { tls: { clientCertificate: "PEM" } },
+      'Expected clientCertificate and clientKey together for sora.tls but received "only clientCertificate" of type string',
+    ],
+    [
+      "secrets in the proxy's URL",
+      { proxy: { url: "http://me:secret@proxy" } },
+      "Expected an http:// or https:// URL without credentials for sora.proxy.url but received a text of 22 characters",
+    ],
+    [
+      "spotlightFocusRid",
+      { spotlightFocusRid: "r9" },
+      'Expected none, r0, r1 or r2 for sora.spotlightFocusRid but received "r9" of type string',
+    ],
+    [
+      "forwarding rule",
+      { forwardingFilters: [{ rules: [[{ field: "colour", operator: "is_in", values: [] }]] }] },
+      'Expected connection_id, client_id or kind for sora.forwardingFilters.0.rules.0.0.field but received "colour" of type string',
+    ],
+    [
       "no URLs",
       { signalingUrls: [] },
       "Expected at least one URL for sora.signalingUrls but received an array of 0",

@@ -28,6 +28,15 @@ function isSignalingUrl(text: string): boolean {
   return url !== null && (url.protocol === "ws:" || url.protocol === "wss:") && url.hash === "";
 }
 
+function isProxyUrl(text: string): boolean {
+  const url = URL.parse(text);
+  return url !== null && /^https?:$/.test(url.protocol) && url.username === "" && url.password === "";
+}
+
+const userAgent = z
+  .string("a string of printable ASCII")
+  .regex(/^[\x20-\x7e]{1,255}$/, "1 to 255 characters of printable ASCII");
+
 const signalingUrls = z
   .array(
     z
@@ -105,6 +114,77 @@ const dataChannel = z
     error: "maxPacketLifeTime or maxRetransmits, not both",
   });
 
+const rid = (allowed: [string, ...string[]]) =>
+  z.enum(allowed, { error: allowed.join(", ").replace(/, ([^,]*)$/, " or $1") });
+
+/** Which connections' media is forwarded to us, or kept from us: rules of one group all hold, groups are alternatives. */
+const forwardingFilter = z.strictObject(
+  {
+    version: z.string("a string").max(64, "at most 64 characters").optional(),
+    name: z.string("a string").max(255, "at most 255 characters").optional(),
+    priority: z.int("an integer").optional(),
+    action: z.enum(["block", "allow"], { error: "block or allow" }).optional(),
+    rules: z
+      .array(
+        z
+          .array(
+            z.strictObject(
+              {
+                field: z.enum(["connection_id", "client_id", "kind"], {
+                  error: "connection_id, client_id or kind",
+                }),
+                operator: z.enum(["is_in", "is_not_in"], { error: "is_in or is_not_in" }),
+                values: z
+                  .array(z.string().max(255), { error: "an array of strings" })
+                  .max(1000, "at most 1000"),
+              },
+              { error: (issue) => knownKeys(issue) },
+            ),
+            { error: "an array of rules" },
+          )
+          .max(100, "at most 100"),
+        { error: "an array of groups of rules" },
+      )
+      .max(100, "at most 100"),
+    metadata: json.optional(),
+  },
+  { error: (issue) => knownKeys(issue) },
+);
+
+const pem = z
+  .union([z.string().min(1).max(1_000_000), z.instanceof(Uint8Array)], {
+    error: "PEM as a string or bytes",
+  })
+  .optional();
+
+const tls = z.strictObject(
+  {
+    /** Takes any certificate: for servers of your own under test. False by default. */
+    insecure: z.boolean("a boolean").optional(),
+    /** Authorities to trust in place of the system's, as PEM. */
+    caCertificate: pem,
+    /** For servers that ask who we are, as PEM. */
+    clientCertificate: pem,
+    clientKey: pem,
+  },
+  { error: (issue) => knownKeys(issue) },
+);
+
+const proxy = z.strictObject(
+  {
+    /** An HTTP proxy that takes CONNECT, without credentials in it. */
+    url: z
+      .string("an http:// or https:// URL")
+      .max(2048, "a shorter URL")
+      .refine(isProxyUrl, "an http:// or https:// URL without credentials"),
+    username: z.string("a string").max(1024, "at most 1024 characters").optional(),
+    password: z.string("a string").max(1024, "at most 1024 characters").optional(),
+    /** What the proxy is told of us; the connection's user agent when left out. */
+    userAgent: userAgent.optional(),
+  },
+  { error: (issue) => knownKeys(issue) },
+);
+
 const timeouts = z.strictObject(
   {
     /** From the start to the first open WebSocket, in ms. */
@@ -115,6 +195,8 @@ const timeouts = z.strictObject(
     joinMs: positive("milliseconds above 0").default(20_000),
     /** How long joining waits for the notify about ourselves once audio could flow, in ms. */
     createdMs: positive("milliseconds above 0").default(2_000),
+    /** How long a WebSocket may take to close before it is cut, in ms. */
+    webSocketCloseMs: positive("milliseconds above 0").default(500),
     /** For the server's answer to a `disconnect` on the WebSocket, in ms. */
     webSocketLeaveMs: positive("1 to 5500 milliseconds").max(5500, "1 to 5500 milliseconds").default(3_000),
     /** For the server's answer to a `disconnect` on the data channel, in ms. */
@@ -153,6 +235,32 @@ const schema = z.strictObject(
      * came would only be counted and dropped.
      */
     video: z.boolean("a boolean").default(false),
+    /** Whether the channel is a spotlight channel: the server forwards those who speak. */
+    spotlight: z.boolean("a boolean").optional(),
+    /** How many are forwarded at most, 1 to 8. */
+    spotlightNumber: z.int("1 to 8").min(1, "1 to 8").max(8, "1 to 8").optional(),
+    /** The layer of those in focus. */
+    spotlightFocusRid: rid(["none", "r0", "r1", "r2"]).optional(),
+    spotlightUnfocusRid: rid(["none", "r0", "r1", "r2"]).optional(),
+    /** Filters on what is forwarded to us. */
+    forwardingFilters: z
+      .array(forwardingFilter, { error: "an array of forwarding filters" })
+      .max(16, "at most 16")
+      .optional(),
+    /** One filter, in the form that Sora has deprecated for `forwardingFilters`. */
+    forwardingFilter: forwardingFilter.optional(),
+    /** The language of the server's speech recognition, such as `en-US`. */
+    audioStreamingLanguageCode: z
+      .string("a language code")
+      .min(1)
+      .max(64, "at most 64 characters")
+      .optional(),
+    /** For `wss:` URLs. */
+    tls: tls.optional(),
+    /** For the WebSocket alone; media takes the ways that ICE finds. */
+    proxy: proxy.optional(),
+    /** What the server is told of us, in the WebSocket's header and in `connect`. */
+    userAgent: userAgent.default("Troupe Sora client"),
     /** Whether signalling moves to data channels; true when `dataChannels` has any, else the server decides. */
     dataChannelSignaling: z.boolean("a boolean").optional(),
     /** Whether the connection lives on without its WebSocket once signalling has moved. */
@@ -181,6 +289,14 @@ export type SoraDataChannelOptions = z.input<typeof dataChannel>;
 export function parseSoraOptions(options: unknown): SoraSettings {
   const settings = parseOptions(schema, options, "sora");
   const labels = settings.dataChannels.map(({ label }) => label);
+  if ((settings.tls?.clientCertificate === undefined) !== (settings.tls?.clientKey === undefined)) {
+    throw TroupeError.expected(
+      "INVALID_OPTION",
+      "sora.tls",
+      "clientCertificate and clientKey together",
+      settings.tls?.clientKey === undefined ? "only clientCertificate" : "only clientKey",
+    );
+  }
   const distinct = z.array(z.string()).refine((all) => new Set(all).size === all.length, "distinct labels");
   parseOptions(distinct, labels, "sora.dataChannels");
   if (settings.audioSource && settings.role === "recvonly") {

@@ -5,7 +5,7 @@ import { connectMessage, MAXIMUM_MESSAGE_BYTES, parseServerMessage } from "./wir
 const settings = (options: object) =>
   parseSoraOptions({ signalingUrls: ["wss://a/s"], channelId: "lobby", role: "sendrecv", ...options });
 const sent = (options: object, redirected = false) =>
-  JSON.parse(JSON.stringify(connectMessage(settings(options), "test", redirected)));
+  JSON.parse(JSON.stringify(connectMessage(settings(options), redirected)));
 
 describe("a server's message", () => {
   it.each([
@@ -49,6 +49,7 @@ describe("connect", () => {
     expect(
       sent({
         clientId: "me",
+        userAgent: "tests/1",
         metadata: { token: 1 },
         audio: { codecType: "OPUS", bitRate: 32, opusParams: { usedtx: true, spropStereo: true } },
         dataChannels: [{ label: "#a", direction: "sendonly", maxRetransmits: 2, compress: true }],
@@ -59,13 +60,42 @@ describe("connect", () => {
       channel_id: "lobby",
       client_id: "me",
       metadata: { token: 1 },
-      sora_client: "test",
+      sora_client: "tests/1",
       environment: expect.stringContaining("Node.js"),
       audio: { codec_type: "OPUS", bit_rate: 32, opus_params: { usedtx: true, sprop_stereo: true } },
       video: false,
       data_channel_signaling: true,
       data_channels: [{ label: "#a", direction: "sendonly", max_retransmits: 2, compress: true }],
     });
+  });
+
+  it("says what is to be forwarded, in Sora's form", () => {
+    const filter = {
+      action: "block",
+      rules: [[{ field: "kind", operator: "is_in", values: ["video"] }]],
+      name: "no pictures",
+      priority: 1,
+    };
+    expect(
+      sent({ spotlight: true, spotlightNumber: 3, spotlightFocusRid: "r1", forwardingFilters: [filter] }),
+    ).toMatchObject({
+      spotlight: true,
+      spotlight_number: 3,
+      spotlight_focus_rid: "r1",
+      forwarding_filters: [filter],
+    });
+    expect(sent({ forwardingFilter: filter, audioStreamingLanguageCode: "en-US" })).toMatchObject({
+      forwarding_filter: filter,
+      audio_streaming_language_code: "en-US",
+    });
+  });
+
+  it("keeps what is for the WebSocket alone", () => {
+    const options = {
+      tls: { insecure: true, clientCertificate: "PEM", clientKey: "SECRET" },
+      proxy: { url: "http://proxy.example:3128", username: "me", password: "SECRET" },
+    };
+    expect(JSON.stringify(sent(options))).toBe(JSON.stringify(sent({})));
   });
 
   it("asks for no data channels unless told to, and says when it was redirected", () => {

@@ -41,6 +41,7 @@ const offer = z.looseObject({
   data_channels: z.array(offeredChannel).max(256).default([]),
   data_channel_signaling: z.boolean().optional(),
   ignore_disconnect_websocket: z.boolean().optional(),
+  rpc_methods: z.array(text(255)).max(1000).optional(),
 });
 
 const notify = z.looseObject({
@@ -118,11 +119,7 @@ export type ClientMessage =
   | { type: "disconnect"; reason: string };
 
 /** The `connect` of these settings. `redirected` marks one that follows a `redirect`. */
-export function connectMessage(
-  settings: SoraSettings,
-  soraClient: string,
-  redirected: boolean,
-): ClientMessage {
+export function connectMessage(settings: SoraSettings, redirected: boolean): ClientMessage {
   const { dataChannels } = settings;
   return {
     type: "connect",
@@ -132,10 +129,17 @@ export function connectMessage(
     bundle_id: settings.bundleId,
     metadata: settings.metadata,
     signaling_notify_metadata: settings.signalingNotifyMetadata,
-    sora_client: soraClient,
+    sora_client: settings.userAgent,
     environment: `Node.js ${process.version} on ${process.platform} ${process.arch}`,
     audio: audioOf(settings.audio),
     video: settings.video,
+    spotlight: settings.spotlight,
+    spotlight_number: settings.spotlightNumber,
+    spotlight_focus_rid: settings.spotlightFocusRid,
+    spotlight_unfocus_rid: settings.spotlightUnfocusRid,
+    forwarding_filters: settings.forwardingFilters,
+    forwarding_filter: settings.forwardingFilter,
+    audio_streaming_language_code: settings.audioStreamingLanguageCode,
     data_channel_signaling: settings.dataChannelSignaling ?? (dataChannels.length > 0 ? true : undefined),
     ignore_disconnect_websocket: settings.ignoreDisconnectWebsocket,
     data_channels: dataChannels.length > 0 ? dataChannels.map(dataChannelOf) : undefined,
