@@ -1,7 +1,7 @@
 import { deflateSync } from "node:zlib";
 import { describe, expect, it } from "vitest";
 import { FakeChannel } from "../../../test/fixtures/FakeChannel.ts";
-import { FakeSource, join, joinSwitched, start, WITH_BOB } from "./testing/connectionHarness.ts";
+import { FakeSource, join, joinSwitched, start, WITH_BOB } from "../../../test/fixtures/soraConnection.ts";
 
 describe("data channels", () => {
   it("carry re-offers, notifications and statistics", async () => {

@@ -1,7 +1,6 @@
 import { describe, expect, it } from "vitest";
 import { FakeSora, type FakeSoraPeer } from "../../../test/fixtures/FakeSora.ts";
 import { audio, bundle, offer } from "../../../test/fixtures/sdp.ts";
-import type { FakeTransport } from "../../../test/fixtures/webrtc.ts";
 import {
   BOB,
   CREATED,
@@ -13,7 +12,8 @@ import {
   servers,
   start,
   untilState,
-} from "./testing/connectionHarness.ts";
+} from "../../../test/fixtures/soraConnection.ts";
+import type { FakeTransport } from "../../../test/fixtures/webrtc.ts";
 
 describe("after a loss", () => {
   const losses: [string, (peer: FakeSoraPeer, transport: FakeTransport) => void][] = [

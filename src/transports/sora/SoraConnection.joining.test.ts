@@ -11,7 +11,7 @@ import {
   type Started,
   start,
   WITH_BOB,
-} from "./testing/connectionHarness.ts";
+} from "../../../test/fixtures/soraConnection.ts";
 
 describe("joining a Sora channel", () => {
   it("sends connect, answers, trickles, and is connected once it was announced", async () => {
