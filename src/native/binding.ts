@@ -356,8 +356,11 @@ interface TransportBinding {
   transportSetRemoteParameters(transport: number, parameters: TransportParameters): void;
   /** False when the candidate is not of a form that ICE here takes (it is counted). */
   transportAddRemoteCandidate(transport: number, candidate: string): boolean;
-  /** New ufrag and pwd on the same sockets. */
-  transportRestartIce(transport: number): void;
+  /**
+   * New ufrag and pwd, on the same sockets or on new ones (on the addresses of now; their candidates are in the next
+   * local parameters). Packets take the old path until a new one is found.
+   */
+  transportRestartIce(transport: number, newSockets: boolean): void;
   /** From then on RTP and RTCP belong to the engine's peer (both ways); 0 detaches. */
   transportAttach(transport: number, peer: number): void;
   transportOpenChannel(transport: number, label: string, options: DataChannelOptions): number;

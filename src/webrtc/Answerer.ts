@@ -57,7 +57,10 @@ export class Answerer {
     const alive = plans.filter(({ form }) => form !== "rejected").map(({ line }) => line);
     const { bundle } = this.#parts;
     const transport = remoteTransport(description, alive, (setup) => bundle.remoteSetup(setup));
-    if (transport) bundle.setRemote(transport, true);
+    if (transport) {
+      bundle.beginRestart();
+      bundle.setRemote(transport, true);
+    }
     this.#choose = choose;
     const changes = this.#apply(plans);
     const written = plans.map((one, index) => this.#write(one, this.#lines[index]?.transceiver ?? null));

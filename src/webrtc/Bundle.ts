@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { TroupeError } from "../core/index.ts";
 import type { TransportParameters } from "../native/index.ts";
-import type { PeerTransport } from "./PeerTransport.ts";
+import type { IceRestart, PeerTransport } from "./PeerTransport.ts";
 import { normalizeCandidate } from "./sdp/candidates.ts";
 import type { Description, MediaLine, Setup, TransportAttributes } from "./sdp/parse.ts";
 import { type WrittenLine, writeDescription } from "./sdp/write.ts";
@@ -31,6 +31,9 @@ export class Bundle {
   readonly #written = new Set<string>();
   #setup: "active" | "passive" | null = null;
   #localMid: string | null = null;
+  #plannedRestart: IceRestart | null = null;
+  /** Our side has restarted and the far side has not described itself since. */
+  #restarting = false;
   gathered = false;
 
   constructor(transport: PeerTransport) {
@@ -40,10 +43,6 @@ export class Bundle {
   /** The mid that local candidates belong to; null before the first description. */
   get localMid(): string | null {
     return this.#localMid;
-  }
-
-  get hasRemote(): boolean {
-    return this.#remote !== null;
   }
 
   /** The largest message that the far side takes, in bytes; 0 before it said so. */
@@ -91,8 +90,19 @@ export class Bundle {
     return true;
   }
 
-  restart(): void {
-    this.#transport.restartIce();
+  /** Has the next description of ours restart ICE; nothing before there is a remote one. */
+  planRestart(form: IceRestart): void {
+    this.#plannedRestart = form;
+  }
+
+  /** Begins the restart that was planned, just before a description of ours is made. */
+  beginRestart(): void {
+    const form = this.#plannedRestart;
+    this.#plannedRestart = null;
+    if (form === null || !this.#remote) return;
+    this.#transport.restartIce(form);
+    this.#restarting = true;
+    if (form === "new-sockets") this.gathered = false;
     this.#written.clear();
   }
 
@@ -103,9 +113,10 @@ export class Bundle {
    */
   setRemote(remote: RemoteTransport, answering: boolean): void {
     const before = this.#remote?.parameters;
-    if (!before || !sameParameters(before, remote.parameters)) {
-      // With another ufrag this restarts ICE on this side too, unless our offer did so before.
+    if (!before || this.#restarting || !sameParameters(before, remote.parameters)) {
+      // With another ufrag this restarts ICE on this side too, unless it has done so before.
       this.#transport.setRemoteParameters(remote.parameters);
+      this.#restarting = false;
       if (before && before.iceUfrag !== remote.parameters.iceUfrag) {
         this.#remoteCandidates.clear();
         if (answering) this.#written.clear();

@@ -11,6 +11,7 @@ import type {
 } from "../native/index.ts";
 import { loadBinding, NativeHandle } from "../native/index.ts";
 import type {
+  IceRestart,
   PeerTransport,
   PeerTransportEvents,
   TransportChannel,
@@ -70,9 +71,11 @@ export class NativePeerTransport extends NativeHandle implements PeerTransport {
     return !this.closed && this.#binding.transportAddRemoteCandidate(this.handle, candidate);
   }
 
-  restartIce(): void {
+  restartIce(form: IceRestart = "same-sockets"): void {
     this.#assertOpen();
-    this.#binding.transportRestartIce(this.handle);
+    translateErrors("TRANSPORT_FAILED", () =>
+      this.#binding.transportRestartIce(this.handle, form === "new-sockets"),
+    );
   }
 
   attach(peer: EnginePeer): void {

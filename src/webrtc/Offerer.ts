@@ -87,8 +87,8 @@ export class Offerer {
     return this.#lines.some(({ kind, state }) => kind === "application" && state !== "rejected");
   }
 
-  createOffer(iceRestart: boolean): string {
-    if (iceRestart && this.#parts.bundle.hasRemote) this.#parts.bundle.restart();
+  createOffer(): string {
+    this.#parts.bundle.beginRestart();
     for (const line of this.#lines) if (line.state === "fresh") line.state = "live";
     this.#pending = this.#lines.map((line) => ({
       line,

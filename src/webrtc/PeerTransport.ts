@@ -18,6 +18,12 @@ export type PeerTransportEvents = {
   channel: [channel: TransportChannel];
 };
 
+/**
+ * `same-sockets`: new credentials only. `new-sockets`: also new candidates, on the addresses that the machine has by
+ * then, for a network that changed.
+ */
+export type IceRestart = "same-sockets" | "new-sockets";
+
 /** What a data channel of a transport reports. */
 export type TransportChannelEvents = {
   open: [];
@@ -54,7 +60,13 @@ export interface PeerTransport {
   setRemoteParameters(parameters: TransportParameters): void;
   /** False when the candidate is of a kind that is ignored here. */
   addRemoteCandidate(candidate: string): boolean;
-  restartIce(): void;
+  /**
+   * Begins a restart of ICE (RFC 8445, section 9): ufrag and pwd change at once, the next parameters of the far side
+   * complete it. Packets take the old path until then. `disconnected` is reported when that path dies meanwhile.
+   *
+   * @throws TroupeError TRANSPORT_FAILED when no new socket could be had; ICE is then as it was.
+   */
+  restartIce(form?: IceRestart): void;
   /** From then on RTP and RTCP pass between this transport and the engine, without JavaScript. */
   attach(peer: EnginePeer): void;
   openChannel(label: string, options?: Partial<DataChannelOptions>): TransportChannel;

@@ -139,6 +139,25 @@ describe("two sessions over their own transport", () => {
     await hears(up.receiver, 500);
   });
 
+  it("go on hearing over restarts on new sockets, by the offerer and by the answerer", async () => {
+    const [stage, client] = [create("offerer"), create("answerer")];
+    trickle(stage, client);
+    const up = stage.addTransceiver({ kind: "audio", direction: "recvonly" });
+    exchange(stage, client);
+    await Promise.all([connected(stage), connected(client)]);
+    play(client.transceivers[0]!, 500);
+    await hears(up.receiver, 500);
+    const selected = (session: Session) => session.transport.stats().localCandidate;
+    for (const session of [stage, client]) {
+      const before = selected(session);
+      session.restartIce("new-sockets");
+      exchange(stage, client);
+      await expect.poll(() => selected(session), { timeout: 10_000 }).not.toBe(before);
+      await hears(up.receiver, 500);
+    }
+    expect([stage.transport.state, client.transport.state]).toEqual(["connected", "connected"]);
+  });
+
   it("match packets to m-lines without an SSRC in the SDP", async () => {
     const [stage, client] = [create("offerer"), create("answerer")];
     trickle(stage, client);

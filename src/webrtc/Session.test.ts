@@ -8,6 +8,7 @@ import type { SessionEvents, Transceiver } from "./types.ts";
 
 function create(role: "offerer" | "answerer") {
   const transport = new FakeTransport();
+  transport.controlling = role === "offerer";
   const engine = new FakeEngine();
   const clock = new ManualClock();
   const session = new Session({ transport, peer: engine.createPeer(), role, clock });
@@ -211,6 +212,34 @@ describe("two sessions", () => {
     expect([both.stage.transport.restarts, both.client.transport.restarts]).toEqual([1, 1]);
     expect(both.stage.transport.remote.map(({ iceUfrag }) => iceUfrag)).toEqual(["fake0", "fake1"]);
     expect(both.client.transport.remote.map(({ setup }) => setup)).toEqual(["passive", "passive"]);
+  });
+
+  it("restart ICE on new sockets when the offerer asks for it, once", () => {
+    const both = pair();
+    both.stage.session.addTransceiver({ kind: "audio", direction: "recvonly" });
+    both.stage.session.restartIce("new-sockets");
+    exchange(both);
+    expect(both.stage.transport.restartForms).toEqual([]);
+    both.stage.session.restartIce("new-sockets");
+    expect(both.stage.transport.restartForms).toEqual([]);
+    exchange(both);
+    exchange(both);
+    expect(both.stage.transport.restartForms).toEqual(["new-sockets"]);
+    expect(both.client.transport.remote.map(({ iceUfrag }) => iceUfrag)).toEqual(["fake0", "fake1"]);
+  });
+
+  it("restart ICE when the answerer asks for it: its next answer has other credentials", () => {
+    const both = pair();
+    both.stage.session.addTransceiver({ kind: "audio", direction: "recvonly" });
+    const ufrag = (sdp: string) => sdp.match(/a=ice-ufrag:(\S+)/)?.[1];
+    expect(ufrag(exchange(both).answered)).toBe("fake0");
+    both.client.session.restartIce();
+    expect(ufrag(exchange(both).answered)).toBe("fake1");
+    // The offer was as before, and yet the transport has to hear of it: its restart is complete with that.
+    expect(both.client.transport.remote.map(({ iceUfrag }) => iceUfrag)).toEqual(["fake0", "fake0"]);
+    expect(both.stage.transport.remote.map(({ iceUfrag }) => iceUfrag)).toEqual(["fake0", "fake1"]);
+    exchange(both);
+    expect(both.client.transport.remote.length).toBe(2);
   });
 });
 

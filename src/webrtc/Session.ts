@@ -6,7 +6,7 @@ import { Demultiplexer } from "./Demultiplexer.ts";
 import { Liveness } from "./Liveness.ts";
 import { Offerer } from "./Offerer.ts";
 import { checkTransceiverOptions } from "./options.ts";
-import type { PeerTransport, TransportChannel } from "./PeerTransport.ts";
+import type { IceRestart, PeerTransport, TransportChannel } from "./PeerTransport.ts";
 import { type Changes, SessionParts } from "./SessionParts.ts";
 import { buildReport, type StatsReport } from "./stats.ts";
 import type { SessionTransceiver } from "./Transceiver.ts";
@@ -123,8 +123,22 @@ export class Session {
    * Offerer: the SDP of an offer, with the candidates that are known so far. It replaces an offer that was
    * not answered.
    */
-  createOffer(options: { iceRestart?: boolean } = {}): string {
-    return this.#offerer("createOffer").createOffer(options.iceRestart ?? false);
+  createOffer(options: { iceRestart?: boolean | IceRestart } = {}): string {
+    const offerer = this.#offerer("createOffer");
+    const { iceRestart = false } = options;
+    if (iceRestart !== false) this.restartIce(iceRestart === true ? "same-sockets" : iceRestart);
+    return offerer.createOffer();
+  }
+
+  /**
+   * Has the next offer or answer of this side restart ICE, to replace a path that died: media goes on over the old
+   * path until the new one is found, DTLS, tracks and data channels stay. Nothing before the far side is known.
+   *
+   * @param form `new-sockets` when the machine's own network changed.
+   */
+  restartIce(form: IceRestart = "same-sockets"): void {
+    this.#mustBeOpen();
+    this.#bundle.planRestart(form);
   }
 
   /** @throws TroupeError INVALID_SDP or NEGOTIATION_FAILED; the session is then as it was. */

@@ -1,6 +1,7 @@
 // Offer and answer over one bundled transport: sessions, transceivers, statistics, and the transport port.
 export { NativePeerTransport } from "./NativePeerTransport.ts";
 export type {
+  IceRestart,
   PeerTransport,
   TransportChannel,
   TransportChannelEvents,

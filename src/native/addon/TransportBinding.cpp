@@ -69,7 +69,9 @@ Napi::Value transportAddRemoteCandidate(const Napi::CallbackInfo& info) {
 }
 
 void transportRestartIce(const Napi::CallbackInfo& info) {
-  onThread(info, [](Transport& transport) { transport.restartIce(); });
+  const bool hasNewSockets = info[1].IsBoolean() && info[1].As<Napi::Boolean>().Value();
+  const auto form = hasNewSockets ? transport::IceRestart::newSockets : transport::IceRestart::sameSockets;
+  onThread(info, [&](Transport& transport) { transport.restartIce(form); });
 }
 
 void transportAttach(const Napi::CallbackInfo& info) {

@@ -214,9 +214,13 @@ bool IceAgent::addRemoteCandidate(const std::string& candidate) {
 
 void IceAgent::endRemoteCandidates() { nice_agent_peer_candidate_gathering_done(agent_, stream_); }
 
-void IceAgent::restart() {
+void IceAgent::restart(bool keepsCredentials) {
   nice_agent_restart_stream(agent_, stream_);
-  readCredentials();
+  if (keepsCredentials) {
+    nice_agent_set_local_credentials(agent_, stream_, ufrag_.c_str(), password_.c_str());
+  } else {
+    readCredentials();
+  }
 }
 
 bool IceAgent::send(const uint8_t* data, size_t size) {

@@ -11,7 +11,8 @@
 
 namespace troupe::transport {
 
-enum class IceState { fresh, checking, connected, failed };
+/** `interrupted`: the path died while a restart is on its way to another. */
+enum class IceState { fresh, checking, connected, interrupted, failed };
 
 /** What an ICE agent reports, on the I/O thread. */
 class IceListener {
@@ -45,8 +46,11 @@ class IceAgent {
   /** No more remote candidates: from now on a failure is final. */
   void endRemoteCandidates();
   void setControlling(bool controlling);
-  /** New ufrag and password on the same sockets; the selected pair carries on until there is a new one. */
-  void restart();
+  /**
+   * Starts anew on the same sockets; the selected pair carries on until there is a new one. Ufrag and password change
+   * unless they are to be kept, as for an answer that alone restarts.
+   */
+  void restart(bool keepsCredentials = false);
 
   /** Frees the sockets and the library's agent; from then on `send` gives false. Nothing is reported any more. */
   void close();

@@ -2,6 +2,7 @@
 
 #include <array>
 #include <cstring>
+#include <utility>
 
 #include "Certificate.hpp"
 #include "RemoteParameters.hpp"
@@ -80,8 +81,16 @@ void Transport::setRemoteParameters(TransportParameters parameters) {
 }
 
 void Transport::applyRemoteIce(const TransportParameters& parameters) {
-  if (remoteKnown_ && parameters.iceUfrag == remote_.iceUfrag) return;
-  if (remoteKnown_ && !restartPending_) ice_.restart();
+  const bool isSame = remoteKnown_ && parameters.iceUfrag == remote_.iceUfrag;
+  if (isSame && !restartPending_) return;
+  if (isSame) {
+    // Only this side restarts: what is known of the far side holds for the new generation too.
+    earlyCandidates_.insert(earlyCandidates_.begin(), trickledCandidates_.begin(), trickledCandidates_.end());
+  } else if (remoteKnown_ && !restartPending_) {
+    // An answerer's new credentials go out in its answer; an offerer has said its own in the offer already.
+    controlling_ ? ice_.followRestart() : ice_.restart(IceRestart::sameSockets);
+  }
+  trickledCandidates_.clear();
   restartPending_ = false;
   // A full agent controls a lite one whoever offered (RFC 8445, section 6.1.1).
   if (parameters.iceLite) ice_.setControlling(true);
@@ -92,27 +101,46 @@ void Transport::applyRemoteIce(const TransportParameters& parameters) {
 
 bool Transport::addRemoteCandidate(const std::string& candidate) {
   if (state_ == TransportState::closed) return false;
-  if (!remoteKnown_) {
-    if (earlyCandidates_.size() >= kMaximumEarlyCandidates) {
-      drops_.count(Drop::candidate);
-      return false;
-    }
-    earlyCandidates_.push_back(candidate);
-    return true;
-  }
+  if (!remoteKnown_ || restartPending_) return holdCandidate(candidate);
   if (candidate.empty()) {
     ice_.endRemoteCandidates();
     return true;
   }
-  if (ice_.addRemoteCandidate(candidate)) return true;
-  drops_.count(Drop::candidate);
-  return false;
+  if (!ice_.addRemoteCandidate(candidate)) {
+    drops_.count(Drop::candidate);
+    return false;
+  }
+  if (trickledCandidates_.size() < kMaximumEarlyCandidates) trickledCandidates_.push_back(candidate);
+  return true;
 }
 
-void Transport::restartIce() {
+bool Transport::holdCandidate(const std::string& candidate) {
+  if (earlyCandidates_.size() >= kMaximumEarlyCandidates) {
+    drops_.count(Drop::candidate);
+    return false;
+  }
+  earlyCandidates_.push_back(candidate);
+  return true;
+}
+
+void Transport::restartIce(IceRestart form) {
   if (state_ == TransportState::closed || !gatherStarted_) return;
-  ice_.restart();
+  if (form == IceRestart::newSockets) {
+    // As at the first time: what is known by then is in the next local parameters.
+    const bool wasTaken = std::exchange(localParametersTaken_, false);
+    const bool wasGathered = std::exchange(gathered_, false);
+    try {
+      ice_.restart(form);
+    } catch (const InvalidParameters&) {
+      localParametersTaken_ = wasTaken;
+      gathered_ = wasGathered;
+      throw;
+    }
+  } else {
+    ice_.restart(form);
+  }
   restartPending_ = true;
+  if (iceState_ != IceState::connected) deadline_->set(kConnectDeadlineMs);
 }
 
 void Transport::attach(std::shared_ptr<PacketReceiver> receiver) {
@@ -149,7 +177,7 @@ void Transport::startChannelsWhenReady() {
 
 void Transport::updateConnected() {
   if (iceState_ != IceState::connected || dtls_->state() != DtlsEndpoint::State::connected) return;
-  if (!restartPending_) deadline_->cancel();
+  if (!restartPending_ && !ice_.isMoving()) deadline_->cancel();
   if (srtp_) setWritable(true);
   setState(TransportState::connected, "");
 }
@@ -166,8 +194,10 @@ void Transport::setWritable(bool writable) {
 }
 
 void Transport::onConnectDeadline() {
-  if (iceState_ == IceState::connected && dtls_->state() == DtlsEndpoint::State::connected) return;
-  setState(TransportState::failed, iceState_ == IceState::connected ? "the DTLS handshake did not end in time"
+  const bool hasPath = iceState_ == IceState::connected && !ice_.isMoving();
+  if (hasPath && dtls_->state() == DtlsEndpoint::State::connected) return;
+  setWritable(false);
+  setState(TransportState::failed, hasPath ? "the DTLS handshake did not end in time"
                                                                    : "ICE found no path in time");
 }
 
@@ -255,7 +285,15 @@ void Transport::onGathered() {
 void Transport::onIceState(IceState state) {
   // The selected pair carries on while a restart checks new ones.
   if (iceState_ == IceState::connected && (state == IceState::checking || state == IceState::fresh)) return;
+  const bool isUnanswered = restartPending_ && state == IceState::failed;
+  if (isUnanswered) state = IceState::interrupted;
   iceState_ = state;
+  if (state == IceState::interrupted) {
+    setWritable(false);
+    deadline_->set(kConnectDeadlineMs);
+    setState(TransportState::disconnected, "the path died while ICE restarts");
+    return;
+  }
   if (state == IceState::failed) {
     setWritable(false);
     setState(TransportState::failed,
@@ -364,7 +402,7 @@ void Transport::onChannelClosed(uint32_t channel) {
 }
 
 TransportStats Transport::stats() const {
-  static constexpr std::array kIceStates = {"new", "checking", "connected", "failed"};
+  static constexpr std::array kIceStates = {"new", "checking", "connected", "disconnected", "failed"};
   static constexpr std::array kDtlsStates = {"new", "connecting", "connected", "closed", "failed"};
   TransportStats stats;
   stats.state = state_;

@@ -10,7 +10,7 @@
 #include "DataChannels.hpp"
 #include "DtlsEndpoint.hpp"
 #include "Drops.hpp"
-#include "IceAgent.hpp"
+#include "IceConnection.hpp"
 #include "IoThread.hpp"
 #include "IoTimer.hpp"
 #include "PacketKind.hpp"
@@ -54,7 +54,11 @@ class Transport final : public PacketSender,
   void setRemoteParameters(TransportParameters parameters);
   /** Candidates that come before the remote parameters are kept. An empty one says that there are no more. */
   bool addRemoteCandidate(const std::string& candidate);
-  void restartIce();
+  /**
+   * New credentials, and with new sockets new candidates; datagrams take the old path until the far side has the new
+   * parameters and a path is found. Throws InvalidParameters when no socket could be had.
+   */
+  void restartIce(IceRestart form = IceRestart::sameSockets);
   /** Null detaches; what was attached gets no call any more when this returns. */
   void attach(std::shared_ptr<PacketReceiver> receiver);
   /** Throws InvalidParameters. `gauge` is filled while the channel lives. */
@@ -80,6 +84,7 @@ class Transport final : public PacketSender,
   using Unprotect = UnprotectResult (SrtpSession::*)(uint8_t*, size_t&);
 
   void gather();
+  bool holdCandidate(const std::string& candidate);
   void applyRemoteIce(const TransportParameters& parameters);
   void startDtlsWhenReady();
   void startChannelsWhenReady();
@@ -119,7 +124,7 @@ class Transport final : public PacketSender,
   IoThread& thread_;
   TransportListener* listener_;
   const bool controlling_;
-  IceAgent ice_;
+  IceConnection ice_;
   std::unique_ptr<DtlsEndpoint> dtls_;
   std::unique_ptr<DataChannels> channels_;
   std::unique_ptr<IoTimer> deadline_;
@@ -131,10 +136,13 @@ class Transport final : public PacketSender,
   bool gatherStarted_ = false;
   bool gathered_ = false;
   bool localParametersTaken_ = false;
+  /** A restart of ours that the far side has not answered. */
   bool restartPending_ = false;
   bool remoteKnown_ = false;
   TransportParameters remote_;
   std::vector<std::string> earlyCandidates_;
+  /** Those told apart from the parameters, for a restart of ours alone. */
+  std::vector<std::string> trickledCandidates_;
   std::deque<EarlyPacket> earlyPackets_;
   std::string srtpProfile_;
   int64_t lastPacketUs_ = -1;

@@ -45,10 +45,16 @@ class RecordingEnd : public TransportListener, public PacketReceiver {
   std::vector<uint32_t> closed;
   std::vector<Message> messages;
 
-  /** Fails the test when `condition` has not come true in ten seconds. */
-  void waitFor(const std::function<bool()>& condition) {
+  /** Fails the test when `condition` has not come true in time. */
+  void waitFor(const std::function<bool()>& condition, std::chrono::seconds limit = std::chrono::seconds(10)) {
     std::unique_lock lock(mutex_);
-    REQUIRE(changed_.wait_for(lock, std::chrono::seconds(10), condition));
+    REQUIRE(changed_.wait_for(lock, limit, condition));
+  }
+
+  /** Reads what was seen, outside waitFor. */
+  void look(const std::function<void()>& read) {
+    std::lock_guard lock(mutex_);
+    read();
   }
 
   bool is(TransportState state) const { return !states.empty() && states.back() == state; }

@@ -28,6 +28,9 @@ struct TransportOptions {
   uint16_t maximumPort = 0;
 };
 
+/** What a restart of ICE (RFC 8445, section 9) leaves as it is. New sockets are on the addresses of that time. */
+enum class IceRestart { sameSockets, newSockets };
+
 enum class Setup { actpass, active, passive };
 
 struct TransportParameters {

@@ -1,0 +1,257 @@
+#include "IceConnection.hpp"
+
+#include <arpa/inet.h>
+#include <doctest/doctest.h>
+#include <netinet/in.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <array>
+#include <atomic>
+#include <chrono>
+#include <thread>
+
+#include "TransportPair.hpp"
+
+using namespace troupe::transport;
+
+namespace {
+
+constexpr std::string_view kLoopback = " 127.0.0.1 ";
+
+uint16_t portOf(const std::string& candidate) {
+  const size_t at = candidate.find(kLoopback);
+  REQUIRE(at != std::string::npos);
+  return static_cast<uint16_t>(std::stoi(candidate.substr(at + kLoopback.size())));
+}
+
+std::string loopbackCandidate(const TransportParameters& parameters) {
+  for (const std::string& candidate : parameters.candidates) {
+    if (candidate.find(kLoopback) != std::string::npos) return candidate;
+  }
+  FAIL("no loopback candidate");
+  return "";
+}
+
+sockaddr_in loopback(uint16_t port) {
+  sockaddr_in address{};
+  address.sin_family = AF_INET;
+  address.sin_port = htons(port);
+  address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  return address;
+}
+
+/** A path between two ports of loopback that can die: whoever sends to `port()` first talks with `target`. */
+class Path {
+ public:
+  explicit Path(uint16_t target) : near_(open()), far_(open()), target_(loopback(target)) {
+    thread_ = std::thread([this] { run(); });
+  }
+  ~Path() {
+    isEnding_ = true;
+    thread_.join();
+    ::close(near_);
+    ::close(far_);
+  }
+  uint16_t port() const {
+    sockaddr_in address{};
+    socklen_t size = sizeof address;
+    getsockname(near_, reinterpret_cast<sockaddr*>(&address), &size);
+    return ntohs(address.sin_port);
+  }
+  void die() { isDead_ = true; }
+
+ private:
+  static int open() {
+    const int made = socket(AF_INET, SOCK_DGRAM, 0);
+    const sockaddr_in any = loopback(0);
+    REQUIRE(bind(made, reinterpret_cast<const sockaddr*>(&any), sizeof any) == 0);
+    return made;
+  }
+
+  void run() {
+    while (!isEnding_) {
+      std::array<pollfd, 2> waiting = {{{near_, POLLIN, 0}, {far_, POLLIN, 0}}};
+      if (poll(waiting.data(), waiting.size(), 20) <= 0) continue;
+      if (waiting[0].revents != 0) pass(near_, far_, client_, target_);
+      if (waiting[1].revents != 0) pass(far_, near_, target_, client_);
+    }
+  }
+
+  void pass(int from, int to, sockaddr_in& sender, const sockaddr_in& receiver) {
+    std::array<uint8_t, 2048> datagram;
+    socklen_t addressSize = sizeof sender;
+    const ssize_t size =
+        recvfrom(from, datagram.data(), datagram.size(), 0, reinterpret_cast<sockaddr*>(&sender), &addressSize);
+    if (size <= 0 || isDead_) return;
+    sendto(to, datagram.data(), static_cast<size_t>(size), 0, reinterpret_cast<const sockaddr*>(&receiver),
+           sizeof receiver);
+  }
+
+  const int near_;
+  const int far_;
+  sockaddr_in target_;
+  sockaddr_in client_{};
+  std::atomic<bool> isDead_{false};
+  std::atomic<bool> isEnding_{false};
+  std::thread thread_;
+};
+
+/** Two ends whose only path is one that can die. */
+class FragilePair : public TransportPair {
+ public:
+  void connectOver(std::unique_ptr<Path>& path) {
+    TransportParameters offer = parametersOf(leftThread, *left);
+    offer.candidates.clear();
+    rightThread.invoke([&] { right->setRemoteParameters(offer); });
+    TransportParameters answer = parametersOf(rightThread, *right);
+    const std::string direct = loopbackCandidate(answer);
+    const uint16_t target = portOf(direct);
+    path = std::make_unique<Path>(target);
+    std::string indirect = direct;
+    indirect.replace(indirect.find(kLoopback) + kLoopback.size(), std::to_string(target).size(),
+                     std::to_string(path->port()));
+    answer.candidates = {indirect};
+    leftThread.invoke([&] { left->setRemoteParameters(answer); });
+    leftEnd.waitFor([&] { return leftEnd.is(TransportState::connected) && leftEnd.writable; });
+    rightEnd.waitFor([&] { return rightEnd.is(TransportState::connected) && rightEnd.writable; });
+  }
+};
+
+struct Side {
+  IoThread& thread;
+  Transport& transport;
+};
+
+uint16_t selectedPort(const Side& side) {
+  TransportStats stats;
+  side.thread.invoke([&] { stats = side.transport.stats(); });
+  return portOf(stats.localCandidate);
+}
+
+/** Sends one packet after the other from `from` until `done`; a lost one fails the test. */
+void sendUntil(Transport& from, RecordingEnd& to, uint16_t& sequence, const std::function<bool()>& done) {
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  for (bool last = false; !last;) {
+    REQUIRE(std::chrono::steady_clock::now() < limit);
+    last = done();
+    const std::vector<uint8_t> packet = makeRtp(sequence++, {1});
+    REQUIRE(from.sendRtp(packet.data(), packet.size()));
+    to.waitFor([&] { return !to.rtp.empty() && to.rtp.back() == packet; });
+  }
+}
+
+}  // namespace
+
+TEST_CASE("a restart by either side in either form loses no packet, and data channels go on") {
+  for (const bool byLeft : {true, false}) {
+    for (const IceRestart form : {IceRestart::sameSockets, IceRestart::newSockets}) {
+      CAPTURE(byLeft);
+      CAPTURE(static_cast<int>(form));
+      TransportPair pair;
+      pair.connect();
+      const TransportPair::OpenChannel channel = pair.openLeft("data");
+      const Side side = byLeft ? Side{pair.leftThread, *pair.left} : Side{pair.rightThread, *pair.right};
+      const TransportParameters before = pair.parametersOf(side.thread, side.transport);
+      side.thread.invoke([&] { side.transport.restartIce(form); });
+      const TransportParameters after = pair.parametersOf(side.thread, side.transport);
+      CHECK(after.iceUfrag != before.iceUfrag);
+      const bool isMoving = form == IceRestart::newSockets;
+      CHECK((portOf(loopbackCandidate(after)) != portOf(loopbackCandidate(before))) == isMoving);
+      const uint16_t oldPort = selectedPort(side);
+      uint16_t sequence = 0;
+      uint16_t backSequence = 0;
+      // Nothing changes before the far side knows.
+      sendUntil(*pair.left, pair.rightEnd, sequence, [&] { return sequence == 20; });
+      pair.negotiate();
+      sendUntil(*pair.left, pair.rightEnd, sequence,
+                [&] { return sequence > 500 && (!isMoving || selectedPort(side) != oldPort); });
+      sendUntil(*pair.right, pair.leftEnd, backSequence, [&] { return backSequence == 500; });
+      pair.sendLeft(channel, {1, 2, 3});
+      pair.rightEnd.waitFor([&] { return pair.rightEnd.messages.size() == 1; });
+      CHECK(pair.leftEnd.states == std::vector{TransportState::connecting, TransportState::connected});
+      CHECK(pair.rightEnd.states == std::vector{TransportState::connecting, TransportState::connected});
+    }
+  }
+}
+
+TEST_CASE("only the far side's answer brings new credentials: the offerer keeps its own") {
+  TransportPair pair;
+  pair.connect();
+  const TransportParameters before = pair.parametersOf(pair.leftThread, *pair.left);
+  pair.rightThread.invoke([&] { pair.right->restartIce(IceRestart::newSockets); });
+  pair.negotiate();
+  const TransportParameters after = pair.parametersOf(pair.leftThread, *pair.left);
+  CHECK(after.iceUfrag == before.iceUfrag);
+  CHECK(after.icePwd == before.icePwd);
+}
+
+TEST_CASE("a dead path is replaced by a restart in either form") {
+  for (const IceRestart form : {IceRestart::sameSockets, IceRestart::newSockets}) {
+    CAPTURE(static_cast<int>(form));
+    std::unique_ptr<Path> path;
+    FragilePair pair;
+    pair.connectOver(path);
+    uint16_t sequence = 0;
+    sendUntil(*pair.left, pair.rightEnd, sequence, [&] { return sequence == 10; });
+    path->die();
+    pair.leftThread.invoke([&] { pair.left->restartIce(form); });
+    pair.negotiate();
+    // What goes before the new path is found is lost.
+    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+    std::vector<uint8_t> packet;
+    const auto arrived = [&] {
+      bool is = false;
+      pair.rightEnd.look([&] { is = !packet.empty() && pair.rightEnd.rtp.back() == packet; });
+      return is;
+    };
+    while (!arrived()) {
+      REQUIRE(std::chrono::steady_clock::now() < limit);
+      packet = makeRtp(sequence++, {2});
+      pair.left->sendRtp(packet.data(), packet.size());
+      std::this_thread::yield();
+    }
+    sendUntil(*pair.left, pair.rightEnd, sequence, [&] { return true; });
+    uint16_t backSequence = 0;
+    sendUntil(*pair.right, pair.leftEnd, backSequence, [&] { return backSequence == 10; });
+  }
+}
+
+TEST_CASE("a path that dies while a restart waits for its answer is a disconnection, not a failure") {
+  std::unique_ptr<Path> path;
+  FragilePair pair;
+  pair.connectOver(path);
+  pair.leftThread.invoke([&] { pair.left->restartIce(IceRestart::newSockets); });
+  path->die();
+  // Consent (RFC 7675) runs out.
+  pair.leftEnd.waitFor([&] { return pair.leftEnd.is(TransportState::disconnected); }, std::chrono::seconds(40));
+  CHECK_FALSE(pair.leftEnd.writable);
+  pair.negotiate();
+  pair.leftEnd.waitFor([&] { return pair.leftEnd.is(TransportState::connected) && pair.leftEnd.writable; });
+  uint16_t sequence = 0;
+  sendUntil(*pair.left, pair.rightEnd, sequence, [&] { return sequence == 10; });
+}
+
+TEST_CASE("restarts on new sockets may follow each other, and closing ends all of it") {
+  TransportPair pair;
+  pair.connect();
+  uint16_t sequence = 0;
+  for (int round = 0; round < 4; ++round) {
+    const Side side = Side{pair.leftThread, *pair.left};
+    const uint16_t oldPort = selectedPort(side);
+    // The second replaces the first, which nobody has answered.
+    pair.leftThread.invoke([&] {
+      pair.left->restartIce(IceRestart::newSockets);
+      pair.left->restartIce(IceRestart::newSockets);
+    });
+    pair.negotiate();
+    sendUntil(*pair.left, pair.rightEnd, sequence, [&] { return selectedPort(side) != oldPort; });
+  }
+  pair.leftThread.invoke([&] {
+    pair.left->restartIce(IceRestart::newSockets);
+    pair.left->close();
+    pair.left->restartIce(IceRestart::newSockets);
+  });
+  pair.rightEnd.waitFor([&] { return pair.rightEnd.is(TransportState::closed); });
+}
