@@ -4,6 +4,9 @@ import type { Member } from "./Member.ts";
 import type { Audible } from "./Negotiation.ts";
 import { type ConnectionEventType, connectionNotify } from "./notify.ts";
 
+/** Who comes, stays and goes, once for each and not once for each who is told. */
+export type ChannelListener = (eventType: ConnectionEventType, event: Record<string, unknown>) => void;
+
 /** The members of one channel, and who hears and is told what. */
 export class Channel {
   readonly id: string;
@@ -12,11 +15,13 @@ export class Channel {
   readonly #members = new Map<string, Member>();
   readonly #log: Logger;
   readonly #onEmpty: () => void;
+  readonly #onEvent: ChannelListener | undefined;
 
-  constructor(id: string, log: Logger, onEmpty: () => void) {
+  constructor(id: string, log: Logger, onEmpty: () => void, onEvent?: ChannelListener) {
     this.id = id;
     this.#log = log;
     this.#onEmpty = onEmpty;
+    this.#onEvent = onEvent;
   }
 
   get size(): number {
@@ -91,9 +96,8 @@ export class Channel {
 
   #audibleTo(member: Member): Audible {
     const audible = new Map<string, EngineReceiver>();
-    if (!member.listens) return audible;
     for (const other of this.#others(member)) {
-      if (other.receiver) audible.set(other.identity.connectionId, other.receiver);
+      if (other.receiver && member.hears(other)) audible.set(other.identity.connectionId, other.receiver);
     }
     return audible;
   }
@@ -104,8 +108,9 @@ export class Channel {
 
   #notify(eventType: ConnectionEventType, about: Member): void {
     const connected = this.#connectedMembers();
-    const identities = connected.map((member) => member.identity);
-    const others = this.#others(about).map((member) => member.identity);
+    this.#onEvent?.(eventType, connectionNotify(eventType, about.identity, identitiesOf(connected), []));
+    const identities = identitiesOf(connected);
+    const others = identitiesOf(this.#others(about));
     // Only the newcomer is told who is there already; the others heard of each.
     const toOthers = connectionNotify(eventType, about.identity, identities, []);
     const toItself = connectionNotify(eventType, about.identity, identities, others);
@@ -121,4 +126,8 @@ export class Channel {
   #connectedMembers(): Member[] {
     return [...this.#members.values()].filter((member) => member.state === "connected");
   }
+}
+
+function identitiesOf(members: readonly Member[]) {
+  return members.map(({ identity }) => identity);
 }

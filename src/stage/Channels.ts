@@ -1,5 +1,5 @@
 import type { Logger } from "../core/index.ts";
-import { Channel } from "./Channel.ts";
+import { Channel, type ChannelListener } from "./Channel.ts";
 import type { StageLimits } from "./limits.ts";
 import type { Member } from "./Member.ts";
 
@@ -8,10 +8,12 @@ export class Channels {
   readonly #channels = new Map<string, Channel>();
   readonly #limits: StageLimits;
   readonly #log: Logger;
+  readonly #onEvent: ChannelListener | undefined;
 
-  constructor(limits: StageLimits, log: Logger) {
+  constructor(limits: StageLimits, log: Logger, onEvent?: ChannelListener) {
     this.#limits = limits;
     this.#log = log;
+    this.#onEvent = onEvent;
   }
 
   get size(): number {
@@ -41,7 +43,7 @@ export class Channels {
     const known = this.#channels.get(channelId);
     if (known) return known.size < this.#limits.connectionsPerChannel ? known : "CHANNEL-FULL";
     if (this.#channels.size >= this.#limits.channels) return "TOO-MANY-CHANNELS";
-    const channel = new Channel(channelId, this.#log, () => this.release(channel));
+    const channel = new Channel(channelId, this.#log, () => this.release(channel), this.#onEvent);
     this.#channels.set(channelId, channel);
     return channel;
   }

@@ -1,12 +1,14 @@
 import { type Logger, randomId, TroupeError, withDeadline } from "../core/index.ts";
 import { type PeerTransport, Session } from "../webrtc/index.ts";
 import { secretsMatch } from "./access.ts";
+import { type MediaOverrides, overrideMedia, readAccessToken } from "./accessToken.ts";
 import { type BoundedSocket, CloseCode } from "./BoundedSocket.ts";
 import type { Channels } from "./Channels.ts";
 import type { StageLimits } from "./limits.ts";
 import { Member, type MemberTimes } from "./Member.ts";
 import { type ConnectMessage, connectSchema, parseJson } from "./messages.ts";
 import type { MemberIdentity } from "./notify.ts";
+import type { RpcMethod } from "./rpc.ts";
 
 /** Who wants to come in, for an authenticator. */
 export interface AuthenticateRequest {
@@ -22,11 +24,19 @@ export interface AuthenticateRequest {
   signal: AbortSignal;
 }
 
-/** `metadata` reaches the client in its offer; `reason` reaches it with the refusal. */
-export type AuthenticateResult = boolean | { allowed: boolean; reason?: string; metadata?: unknown };
+/**
+ * `metadata` reaches the client in its offer; `reason` reaches it with the refusal; `overrides` are set in place
+ * of what the client asked for.
+ */
+export type AuthenticateResult =
+  | boolean
+  | { allowed: boolean; reason?: string; metadata?: unknown; overrides?: MediaOverrides };
 
 export interface EntranceOptions {
   secret: string | undefined;
+  /** Signs the access tokens of clients, which then take the place of the secret. */
+  accessTokenSecret: string | undefined;
+  methods: ReadonlyMap<string, RpcMethod>;
   authenticate:
     | ((request: AuthenticateRequest) => AuthenticateResult | Promise<AuthenticateResult>)
     | undefined;
@@ -82,10 +92,11 @@ export class Entrance {
     signal: AbortSignal,
   ): Promise<void> {
     const { limits, channels, times, log } = this.#options;
-    const connect = readConnect(text, limits);
+    const wish = readConnect(text, limits);
     const connectionId = randomId();
-    const allowed = await this.#authenticate(connect, connectionId, remoteAddress, trusted, signal);
+    const allowed = await this.#authenticate(wish, connectionId, remoteAddress, trusted, signal);
     if (signal.aborted) return;
+    const connect = overrideMedia(wish, allowed.overrides);
     const channel = channels.open(connect.channel_id);
     if (typeof channel === "string") throw new TroupeError("ACCESS_DENIED", channel);
     const identity = identify(connect, connectionId, channel.sessionId);
@@ -94,7 +105,8 @@ export class Entrance {
     try {
       session = new Session({ transport: this.#options.createTransport(), role: "offerer", log });
       const { metadata } = allowed;
-      member = new Member({ identity, connect, metadata, socket, session, limits, times, log });
+      const { methods } = this.#options;
+      member = new Member({ identity, connect, metadata, methods, socket, session, limits, times, log });
     } catch (error) {
       session?.close();
       channels.release(channel);
@@ -109,12 +121,10 @@ export class Entrance {
     remoteAddress: string,
     trusted: boolean,
     parent: AbortSignal,
-  ): Promise<{ metadata?: unknown }> {
-    const { secret, authenticate, limits } = this.#options;
-    if (secret !== undefined && !trusted && !secretsMatch(accessToken(connect.metadata), secret)) {
-      throw new TroupeError("ACCESS_DENIED", "AUTHENTICATION-FAILED");
-    }
-    if (!authenticate) return {};
+  ): Promise<{ metadata?: unknown; overrides: MediaOverrides }> {
+    const { authenticate, limits } = this.#options;
+    const claimed = trusted ? {} : await this.#checkToken(connect);
+    if (!authenticate) return { overrides: claimed };
     const ask = async (signal: AbortSignal) =>
       authenticate({
         channelId: connect.channel_id,
@@ -133,7 +143,17 @@ export class Entrance {
     const result = typeof given === "object" ? given : { allowed: given === true };
     if (result.allowed !== true)
       throw new TroupeError("ACCESS_DENIED", result.reason ?? "AUTHENTICATION-FAILED");
-    return { metadata: result.metadata };
+    return { metadata: result.metadata, overrides: { ...claimed, ...result.overrides } };
+  }
+
+  async #checkToken(connect: ConnectMessage): Promise<MediaOverrides> {
+    const { secret, accessTokenSecret } = this.#options;
+    const token = accessToken(connect.metadata);
+    if (accessTokenSecret !== undefined) return readAccessToken(token, accessTokenSecret, connect.channel_id);
+    if (secret !== undefined && !secretsMatch(token, secret)) {
+      throw new TroupeError("ACCESS_DENIED", "AUTHENTICATION-FAILED");
+    }
+    return {};
   }
 }
 

@@ -2,6 +2,7 @@ import { type Logger, TroupeError, TypedEvents } from "../core/index.ts";
 import type { Session, StatsReport } from "../webrtc/index.ts";
 import { type BoundedSocket, CloseCode } from "./BoundedSocket.ts";
 import { DataChannels, type SystemLabel } from "./dataChannels.ts";
+import { isForwarded } from "./forwarding.ts";
 import type { StageLimits } from "./limits.ts";
 import {
   type ConnectMessage,
@@ -14,6 +15,7 @@ import {
 } from "./messages.ts";
 import { type Audible, Negotiation } from "./Negotiation.ts";
 import type { MemberIdentity } from "./notify.ts";
+import { answerRpc, type RpcMethod } from "./rpc.ts";
 import { STAGE_VERSION } from "./version.ts";
 
 /** How long channels may take to close before their transport goes; clients wait 5 s for them. */
@@ -36,6 +38,8 @@ export interface MemberOptions {
   connect: ConnectMessage;
   /** The authenticator's metadata, for the offer. */
   metadata: unknown;
+  /** What the client can call over the data channel `rpc`. */
+  methods: ReadonlyMap<string, RpcMethod>;
   socket: BoundedSocket;
   session: Session;
   limits: StageLimits;
@@ -68,6 +72,7 @@ export class Member {
   readonly #times: MemberTimes;
   readonly #log: Logger;
   readonly #metadata: unknown;
+  readonly #methods: ReadonlyMap<string, RpcMethod>;
   readonly #timers = new Set<NodeJS.Timeout>();
   readonly #statsWaiters = new Set<(reports: unknown[]) => void>();
   #socket: BoundedSocket | null;
@@ -87,11 +92,13 @@ export class Member {
     this.#times = options.times;
     this.#log = log;
     this.#metadata = options.metadata;
+    this.#methods = options.methods;
     this.#session = session;
     this.#socket = socket;
     this.channels = new DataChannels(
       connect.data_channels,
       connect.data_channel_signaling === true,
+      options.methods.size > 0,
       limits,
       log,
     );
@@ -108,9 +115,11 @@ export class Member {
     return this.#state === "connected" ? this.#negotiation.receiver : null;
   }
 
-  /** Whether it wants to hear others. */
-  get listens(): boolean {
-    return this.identity.role !== "sendonly" && this.identity.audio;
+  /** Whether it wants to hear `other`: by its role, by what it asked for, and by its forwarding filters. */
+  hears(other: Member): boolean {
+    if (this.identity.role === "sendonly" || !this.identity.audio) return false;
+    const { forwarding_filters: filters = [], forwarding_filter: single } = this.#connect;
+    return isForwarded(single ? [...filters, single] : filters, other.identity, "audio");
   }
 
   /** Sends the offer. */
@@ -260,9 +269,16 @@ export class Member {
 
   #receiveSystem(label: SystemLabel, message: unknown): void {
     if (label === "signaling") this.#receive(message);
+    if (label === "rpc") void this.#answerCall(message);
     if (label !== "stats") return;
     const stats = statsMessageSchema.safeParse(message);
     if (stats.success) this.#statsArrived(stats.data.reports);
+  }
+
+  async #answerCall(message: unknown): Promise<void> {
+    const answer = await answerRpc(message, this.#methods, this.identity, this.#log);
+    if (answer && !this.channels.sendSystem("rpc", answer))
+      this.#log.debug("an answer to a call was not sent");
   }
 
   /** Anything may come here; what is not understood is logged once and ignored. */
@@ -343,6 +359,7 @@ export class Member {
       data_channel_signaling: this.#connect.data_channel_signaling === true,
       ignore_disconnect_websocket: this.#connect.ignore_disconnect_websocket === true,
       ...(this.channels.wanted ? { data_channels: this.channels.describe() } : {}),
+      ...(this.#methods.size > 0 ? { rpc_methods: [...this.#methods.keys()] } : {}),
     };
   }
 

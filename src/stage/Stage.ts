@@ -9,7 +9,9 @@ import { type AuthenticateRequest, type AuthenticateResult, Entrance } from "./E
 import { Feed, type FeedMessage } from "./feed.ts";
 import { HttpServer } from "./HttpServer.ts";
 import { type StageLimits, stageLimitsSchema } from "./limits.ts";
+import type { RpcMethod } from "./rpc.ts";
 import { loadPage } from "./StaticFiles.ts";
+import { askWebhook, EventWebhook } from "./webhooks.ts";
 
 export interface StageOptions {
   /** Address to listen on; 127.0.0.1 when left out. Any that others reach needs a secret. */
@@ -20,8 +22,20 @@ export interface StageOptions {
   secret?: string;
   /** Certificate chain and key in PEM. Without them the page is not served on an address that others reach. */
   tls?: { cert: string | Buffer; key: string | Buffer };
+  /**
+   * Signs access tokens as hosted Sora services use them: clients then present, in place of `secret`, a JWT
+   * (HS256) as `metadata.access_token` with `channel_id` and `exp`; its claims `audio`, `audio_codec_type`,
+   * `audio_bit_rate` (kbit/s) and the same of `video` are set in place of what the client asks for.
+   */
+  accessTokenSecret?: string;
   /** Decides who comes in, after the secret. It may be asynchronous; a failure refuses. */
   authenticate?: (request: AuthenticateRequest) => AuthenticateResult | Promise<AuthenticateResult>;
+  /** Is asked by POST who may come in, as Sora's authentication webhook; in place of `authenticate`. */
+  authenticationWebhookUrl?: string;
+  /** Is told by POST of connection.created, connection.updated and connection.destroyed. */
+  eventWebhookUrl?: string;
+  /** What clients can call over the data channel `rpc`, by name. */
+  methods?: Record<string, RpcMethod>;
   /** Bounds that differ from the defaults. */
   limits?: Partial<StageLimits>;
   /** Names under which the stage is reached besides its address, for the check of the Host header. */
@@ -43,6 +57,10 @@ const anyFunction = z.custom<(...args: never[]) => unknown>(
 );
 const milliseconds = z.int("whole milliseconds").min(0, "at least 0");
 
+const httpUrl = z
+  .string("an http:// or https:// URL")
+  .refine((text) => /^https?:$/.test(URL.parse(text)?.protocol ?? ""), "an http:// or https:// URL");
+
 const optionsSchema = z.strictObject({
   host: z.string("an address").min(1, "an address").default("127.0.0.1"),
   port: z
@@ -52,7 +70,11 @@ const optionsSchema = z.strictObject({
     .default(0),
   secret: z.string("a text").min(8, "at least 8 characters").optional(),
   tls: z.object({ cert: pem(), key: pem() }, "an object with cert and key").optional(),
+  accessTokenSecret: z.string("a text").min(8, "at least 8 characters").optional(),
   authenticate: anyFunction.optional(),
+  authenticationWebhookUrl: httpUrl.optional(),
+  eventWebhookUrl: httpUrl.optional(),
+  methods: z.record(z.string().min(1).max(255), anyFunction, "an object of functions").default({}),
   limits: stageLimitsSchema.prefault({}),
   hostNames: z.array(z.string()).default([]),
   allowedOrigins: z.array(z.string()).default([]),
@@ -89,6 +111,7 @@ export class Stage {
   readonly #server: HttpServer;
   readonly #channels: Channels;
   readonly #feed: Feed;
+  readonly #events: EventWebhook | undefined;
   readonly #base: string;
   readonly #hasPage: boolean;
   #closing: Promise<void> | undefined;
@@ -104,12 +127,20 @@ export class Stage {
     const { host, limits, secret, tls } = checked;
     checkListenAddress(host, secret !== undefined);
     const log = options.log ?? logger;
-    const channels = new Channels(limits, log);
+    const { accessTokenSecret, authenticationWebhookUrl, eventWebhookUrl } = checked;
+    const events = eventWebhookUrl === undefined ? undefined : new EventWebhook(eventWebhookUrl, log);
+    const channels = new Channels(limits, log, (type, event) => events?.tell(type, event));
     const feed = new Feed(log);
     const feedToken = randomId();
     const entrance = new Entrance({
       secret,
-      authenticate: options.authenticate,
+      accessTokenSecret,
+      methods: new Map(Object.entries(options.methods ?? {})),
+      authenticate:
+        options.authenticate ??
+        (authenticationWebhookUrl === undefined
+          ? undefined
+          : (request) => askWebhook(authenticationWebhookUrl, request)),
       createTransport: options.createTransport ?? (() => new NativePeerTransport({ controlling: true })),
       channels,
       limits,
@@ -146,6 +177,7 @@ export class Stage {
       server,
       channels,
       feed,
+      events,
       addressOf(host, port, tls !== undefined),
       feedToken,
       page !== null,
@@ -157,6 +189,7 @@ export class Stage {
     server: HttpServer,
     channels: Channels,
     feed: Feed,
+    events: EventWebhook | undefined,
     base: string,
     feedToken: string,
     hasPage: boolean,
@@ -164,6 +197,7 @@ export class Stage {
     this.#server = server;
     this.#channels = channels;
     this.#feed = feed;
+    this.#events = events;
     this.#base = base;
     this.#hasPage = hasPage;
     const socketBase = base.replace(/^http/, "ws");
@@ -221,6 +255,7 @@ export class Stage {
   async #close(): Promise<void> {
     this.#channels.close("SHUTDOWN");
     await this.#server.close();
+    await this.#events?.close();
   }
 }
 

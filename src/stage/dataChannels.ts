@@ -10,6 +10,7 @@ const SYSTEM_CHANNELS = [
   { label: "notify", direction: "recvonly" },
   { label: "push", direction: "recvonly" },
   { label: "stats", direction: "sendrecv" },
+  { label: "rpc", direction: "sendrecv" },
 ] as const;
 
 export type SystemLabel = (typeof SYSTEM_CHANNELS)[number]["label"];
@@ -53,12 +54,19 @@ export class DataChannels {
   readonly #log: Logger;
   #closed = 0;
 
-  constructor(wishes: DataChannelWish[], withSignalling: boolean, limits: StageLimits, log: Logger) {
+  /** @param withRpc whether there is anything to call: without it there is no such label. */
+  constructor(
+    wishes: DataChannelWish[],
+    withSignalling: boolean,
+    withRpc: boolean,
+    limits: StageLimits,
+    log: Logger,
+  ) {
     this.events = new TypedEvents(log);
     this.#limits = limits;
     this.#rate = new RateLimit(limits.dataMessagesPerSecond);
     this.#log = log;
-    const own = withSignalling ? SYSTEM_CHANNELS : [];
+    const own = withSignalling ? SYSTEM_CHANNELS.filter(({ label }) => withRpc || label !== "rpc") : [];
     // Sora compresses its own labels unless told otherwise; clients must cope with either.
     const system = own.map((line) => ({ ...line, ordered: true, protocol: "", compress: true }));
     this.#wishes = [...system, ...wishes];

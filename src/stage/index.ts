@@ -1,6 +1,8 @@
 // The stage: a local Sora with an API and a web page, for bots on a laptop and in tests.
+export type { MediaOverrides } from "./accessToken.ts";
 export type { AuthenticateRequest, AuthenticateResult } from "./Entrance.ts";
 export { FeedPublisher } from "./FeedPublisher.ts";
 export type { FeedMessage } from "./feed.ts";
 export type { StageLimits } from "./limits.ts";
+export type { RpcCaller, RpcMethod } from "./rpc.ts";
 export { Stage, type StageOptions } from "./Stage.ts";

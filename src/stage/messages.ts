@@ -1,5 +1,6 @@
 import { z } from "zod";
 import { TroupeError } from "../core/index.ts";
+import { forwardingFilterSchema } from "./forwarding.ts";
 
 /** Deeper nesting than this is refused before it is parsed: writing it out again could overflow the stack. */
 const MAXIMUM_NESTING = 64;
@@ -53,6 +54,8 @@ export const connectSchema = z.looseObject({
   data_channel_signaling: z.boolean().optional(),
   ignore_disconnect_websocket: z.boolean().optional(),
   data_channels: z.array(dataChannelSchema).max(256).default([]),
+  forwarding_filters: z.array(forwardingFilterSchema).max(16).optional(),
+  forwarding_filter: forwardingFilterSchema.optional(),
 });
 
 export type ConnectMessage = z.output<typeof connectSchema>;
@@ -102,6 +105,7 @@ export interface OfferMessage {
   data_channel_signaling: boolean;
   ignore_disconnect_websocket: boolean;
   data_channels?: OfferedDataChannel[];
+  rpc_methods?: string[];
 }
 
 export interface OfferedDataChannel {
