@@ -190,6 +190,11 @@ export abstract class Connection<Extra extends object = object> {
    * @throws TroupeError INVALID_STATE when the connection is over, INVALID_OPTION when it is no producer.
    */
   publish(producer: AudioProducer, opus: Partial<OpusParameters> = {}): LocalTrack {
+    return this.publishWith(producer, opus, {});
+  }
+
+  /** For the transport's own class: publishes with what its driver is to know of the track besides. */
+  protected publishWith(producer: AudioProducer, opus: Partial<OpusParameters>, options: object): LocalTrack {
     requireProducer(producer, "producer");
     if (!this.#actor || this.#isOver()) {
       throw new TroupeError(
@@ -198,7 +203,14 @@ export abstract class Connection<Extra extends object = object> {
       );
     }
     this.#published += 1;
-    const track = new LocalTrack(`local-${this.#published}`, producer, opus, (it) => this.#unpublish(it));
+    const track: LocalTrack = new LocalTrack(
+      `local-${this.#published}`,
+      producer,
+      opus,
+      (it) => this.#unpublish(it),
+      (muted) => this.#muteLocal(track, muted),
+      options,
+    );
     this.#local.set(track.id, track);
     this.#send({ type: "publish", id: track.id });
     this.#ask("publish", (driver) => driver.publish(track));
@@ -278,6 +290,11 @@ export abstract class Connection<Extra extends object = object> {
     track.attach(null);
     this.#ask("unpublish", (driver) => driver.unpublish(track));
     this.#send({ type: "unpublish", id: track.id });
+  }
+
+  #muteLocal(track: LocalTrack, muted: boolean): void {
+    this.#tell(track.id, { type: muted ? "muted" : "unmuted" });
+    this.#ask("mute", (driver) => driver.localTrackMuted?.(track));
   }
 
   /** Follows the actor: tracks first, so that a listener of `connected` sees those that are there. */
@@ -399,7 +416,10 @@ export abstract class Connection<Extra extends object = object> {
   }
 }
 
-/** The attempt before is over and none has made anything yet: after a loss, and after each redial that failed. */
+/**
+ * The attempt before is over and none has made anything yet: after a loss, and after each redial that failed. While
+ * it resumes, what the attempt before made is still there.
+ */
 function isWithoutAttempt(state: string): boolean {
-  return state === "reconnecting.waiting" || state === "reconnecting.resuming";
+  return state === "reconnecting.waiting";
 }

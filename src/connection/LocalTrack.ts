@@ -7,6 +7,8 @@ export type LocalTrackEvents = {
   state: [state: TrackState];
   /** A sender carries it. */
   live: [];
+  /** It is sent without sound. */
+  muted: [];
   /** The connection was lost; it is sent again after the reconnect. */
   detached: [];
   /** It is not sent any more: taken back, its producer ended, or the connection is over. */
@@ -21,7 +23,11 @@ export class LocalTrack extends TypedEvents<LocalTrackEvents> {
   readonly source: AudioProducer;
   /** What the user asked the encoder for; a driver passes it to the sender that it makes. */
   readonly opus: Partial<OpusParameters>;
+  /** What the transport's own `publish` was told besides, for its driver. */
+  readonly options: object;
   readonly #unpublish: (track: LocalTrack) => void;
+  readonly #onMuted: (muted: boolean) => void;
+  #muted = false;
   #state: TrackState = "publishing";
   #sender: EngineSender | null = null;
   #release: (() => void) | undefined;
@@ -33,12 +39,16 @@ export class LocalTrack extends TypedEvents<LocalTrackEvents> {
     source: AudioProducer,
     opus: Partial<OpusParameters>,
     unpublish: (track: LocalTrack) => void,
+    onMuted: (muted: boolean) => void = () => {},
+    options: object = {},
   ) {
     super();
     this.id = id;
     this.source = source;
     this.opus = opus;
     this.#unpublish = unpublish;
+    this.#onMuted = onMuted;
+    this.options = options;
     this.#offs = [
       source.producerEvents?.on("changed", (producer) => this.#setProducer(producer)),
       source.producerEvents?.on("ended", () => this.unpublish()),
@@ -52,6 +62,19 @@ export class LocalTrack extends TypedEvents<LocalTrackEvents> {
   /** The engine's sender that carries it now; null while there is none. */
   get sender(): EngineSender | null {
     return this.#sender;
+  }
+
+  /** Whether it is sent without sound. */
+  get muted(): boolean {
+    return this.#muted;
+  }
+
+  /** Sends nothing of the source, or sends it again; the track stays published. */
+  setMuted(muted: boolean): void {
+    if (muted === this.#muted || this.#state === "ended") return;
+    this.#muted = muted;
+    this.#setProducer(this.source.producer);
+    this.#onMuted(muted);
   }
 
   /** Ends it: the far side does not hear it any more. The source stays open. */
@@ -77,11 +100,11 @@ export class LocalTrack extends TypedEvents<LocalTrackEvents> {
     this.#state = state;
     if (state === "ended") this.#end();
     this.emit("state", state);
-    if (state === "live" || state === "detached" || state === "ended") this.emit(state);
+    if (state === "live" || state === "muted" || state === "detached" || state === "ended") this.emit(state);
   }
 
   #setProducer(producer: EngineProducer | null): void {
-    if (this.#sender && !this.#sender.closed) this.#sender.setProducer(producer);
+    if (this.#sender && !this.#sender.closed) this.#sender.setProducer(this.#muted ? null : producer);
   }
 
   #end(): void {

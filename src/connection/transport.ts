@@ -63,6 +63,8 @@ export interface TransportDriver extends ConnectionDriver {
   publish(track: LocalTrack): void;
   /** The user took it back; its sender has no producer any more. */
   unpublish(track: LocalTrack): void;
+  /** The user muted or unmuted it: `track.muted` says which. Its sender has a producer or none already. */
+  localTrackMuted?(track: LocalTrack): void;
   /**
    * Sends on an open channel, after waiting for room in its send buffer.
    *

@@ -37,6 +37,8 @@ export interface Transceiver {
   readonly sender: EngineSender | null;
   /** The msid stream id of what we send; `""` for none. */
   readonly streamId: string;
+  /** The msid track id that goes with it; the same for the life of the transceiver. */
+  readonly trackId: string;
   /** The msid stream id of what the far side sends, as it stands in the SDP; `""` for none. */
   readonly remoteStreamId: string;
   /** The msid track id that goes with it. */

@@ -208,7 +208,7 @@ export const connectionMachine = setup({
       },
     },
     reconnecting: {
-      entry: ["dropAttempt", "detachTracks"],
+      entry: "dropAttempt",
       initial: "waiting",
       on: {
         joined: "connected",
@@ -218,6 +218,7 @@ export const connectionMachine = setup({
       after: { reconnectDeadline: { target: "failed", actions: "noteReconnectTimeout" } },
       states: {
         resuming: {
+          // The tracks stay attached: what the driver kept may go on flowing all the while.
           entry: "startResuming",
           on: FAILED_ATTEMPT,
           after: { attemptDeadline: "waiting" },
