@@ -26,13 +26,6 @@ auto& require(Map& map, uint32_t handle, const char* what) {
   return found->second;
 }
 
-AudioEncoding::Codec audioCodecOf(const SenderOptions& options) {
-  if (options.kind != MediaKind::audio || options.codec.name == "opus") return AudioEncoding::Codec::opus;
-  if (options.codec.name == "pcmu") return AudioEncoding::Codec::pcmu;
-  if (options.codec.name == "pcma") return AudioEncoding::Codec::pcma;
-  throw std::invalid_argument("Expected opus, pcmu or pcma for options.codec.name but received " + options.codec.name);
-}
-
 }  // namespace
 
 Engine::Engine(Scheduler::Options options, std::function<void()> wake)
@@ -209,7 +202,7 @@ uint32_t Engine::createSender(uint32_t peerHandle, SenderOptions options) {
   const uint32_t handle = nextHandle();
   SenderEntry entry;
   entry.peer = peerHandle;
-  entry.encoding = {audioCodecOf(options), options.opus};
+  entry.opus = options.opus;
   entry.stream = std::make_shared<SenderStream>(handle, std::move(options), owner->wire());
   owner->addSender(entry.stream);
   senders_.emplace(handle, std::move(entry));
@@ -226,17 +219,17 @@ void Engine::setSenderProducer(uint32_t handle, uint32_t producerHandle) {
 void Engine::connectSender(const SenderEntry& sender) {
   if (sender.stream->options().kind != MediaKind::audio) return;
   const auto found = producers_.find(sender.producer);
-  scheduler_.post([this, stream = sender.stream, encoding = sender.encoding,
+  scheduler_.post([this, stream = sender.stream, opus = sender.opus,
                    from = found == producers_.end() ? nullptr : found->second](Graph& graph) {
-    wiring_.connectSender(graph, stream, from, encoding);
+    wiring_.connectSender(graph, stream, from, opus);
   });
 }
 
-OpusParameters Engine::senderOpus(uint32_t handle) const { return require(senders_, handle, "sender").encoding.opus; }
+OpusParameters Engine::senderOpus(uint32_t handle) const { return require(senders_, handle, "sender").opus; }
 
 void Engine::updateSender(uint32_t handle, const OpusParameters& parameters) {
   SenderEntry& entry = require(senders_, handle, "sender");
-  entry.encoding.opus = parameters;
+  entry.opus = parameters;
   connectSender(entry);
 }
 

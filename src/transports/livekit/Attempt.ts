@@ -1,0 +1,633 @@
+import {
+  AddTrackRequest,
+  AudioTrackFeature,
+  DataChannelInfo as ChannelInfo,
+  type DataChannelReceiveState,
+  DisconnectReason,
+  type Encryption_Type,
+  type JoinResponse,
+  type LeaveRequest,
+  LeaveRequest_Action,
+  MuteTrackRequest,
+  type ParticipantInfo,
+  ReconnectReason,
+  type ReconnectResponse,
+  type SignalResponse,
+  UpdateSubscription as SubscriptionUpdate,
+  SyncState,
+  type TrackInfo,
+  TrackPublishedResponse,
+  TrackSource,
+  TrackType,
+  type UpdateSubscription,
+} from "@livekit/protocol";
+import type { DriverEvent } from "../../actors/index.ts";
+import type { ConnectionHost, LocalTrack, StatsEntry } from "../../connection/index.ts";
+import { type Clock, type Logger, TroupeError } from "../../core/index.ts";
+import type { EngineReceiver, EngineSender } from "../../media/index.ts";
+import type { Session } from "../../webrtc/index.ts";
+import type { DataKind } from "./DataPath.ts";
+import { disconnectReasonOf } from "./disconnectReason.ts";
+import { ConnectError } from "./errors.ts";
+import { MediaSession } from "./MediaSession.ts";
+import type { AudioPublishSettings, LiveKitSettings } from "./options.ts";
+import { RemoteTracks } from "./RemoteTracks.ts";
+import { dial, isPermanent, lacksSingleForm } from "./signal/dial.ts";
+import type { JoinIntent, SignalForm } from "./signal/joinRequest.ts";
+import type { SignalClient, SignalMessage } from "./signal/SignalClient.ts";
+import type { SocketEnding } from "./signal/SignalSocket.ts";
+
+/** The waits between the tries of one resume, in ms; the last one repeats. */
+const RESUME_WAITS_MS = [0, 300, 1_200, 2_700, 4_800, 7_000];
+/** The waits between the tries of one join, in ms; the last one repeats. */
+const JOIN_WAITS_MS = [200, 500, 1_000, 2_000];
+/** What may wait for the signalling to come back; the oldest is dropped. */
+const MAXIMUM_QUEUED_MESSAGES = 256;
+/** How long an ICE restart has before the next one, in ms. */
+const MEND_MS = 3_000;
+/** How long the server has to answer while the media path is dead, in ms. */
+const PROBE_MS = 5_000;
+
+export interface IceServer {
+  urls: string[];
+  username?: string;
+  credential?: string;
+}
+
+/** Makes the session of an attempt, an offerer; replaced in tests. */
+export type CreateSession = (iceServers: IceServer[]) => Session;
+
+/** What the running attempt tells the room above it. */
+export interface RoomListener {
+  joined(join: JoinResponse): void;
+  resumed(reconnect: ReconnectResponse): void;
+  /** Every message of the server after the first. */
+  response(response: SignalResponse): void;
+  mediaArrived(trackSid: string, key: string, receiver: EngineReceiver): void;
+  mediaGone(trackSid: string): void;
+  senderReady(track: LocalTrack, sender: EngineSender): void;
+  trackPublished(track: LocalTrack, info: TrackInfo): void;
+  data(kind: DataKind, data: Buffer): void;
+  dataOpen(): void;
+  /** What the server forgets and a resume has to say again. */
+  syncState(): {
+    subscription: UpdateSubscription;
+    trackSidsDisabled: string[];
+    receiveStates: DataChannelReceiveState[];
+  };
+  /** What the tracks of this room are encrypted by. */
+  encryption(): Encryption_Type;
+}
+
+/** What the attempts of one connection share. */
+export interface AttemptContext {
+  settings: LiveKitSettings;
+  host: ConnectionHost;
+  room: RoomListener;
+  createSession: CreateSession;
+  clock: Clock;
+  log: Logger;
+  /** The newest token: the server renews it before it expires. */
+  token: string;
+  /** Where to dial: the given server, or the region that it sent us to. */
+  urls: string[];
+  form: SignalForm;
+  roomSid: string;
+  trackKeys: Map<string, string>;
+  /** Says once per connection what is ignored. */
+  ignored: (what: string) => void;
+}
+
+type Phase = "dialing" | "negotiating" | "securing" | "joined" | "lost" | "resuming" | "leaving" | "closed";
+
+/** One membership of a room, from its join until it is left or lost for good. It outlives its signalling. */
+export class Attempt {
+  readonly #context: AttemptContext;
+  readonly #tracks: RemoteTracks;
+  readonly #infos = new Map<LocalTrack, TrackInfo>();
+  readonly #queue: SignalMessage[] = [];
+  #report: (event: DriverEvent) => void;
+  #stop = new AbortController();
+  #phase: Phase = "dialing";
+  #client: SignalClient | undefined;
+  #media: MediaSession | undefined;
+  #participant: ParticipantInfo | undefined;
+  #connected = false;
+  #mendTimer: unknown;
+  #mendingSinceUs = 0;
+  #reason = ReconnectReason.RR_UNKNOWN;
+  /** Messages that found no room while the signalling was away. */
+  dropped = 0;
+
+  constructor(context: AttemptContext, report: (event: DriverEvent) => void) {
+    this.#context = context;
+    this.#report = report;
+    this.#tracks = new RemoteTracks(context.host, (event) => this.#tell(event), context.trackKeys);
+  }
+
+  get isOpen(): boolean {
+    return this.#phase !== "closed";
+  }
+
+  /** Whether only the way to it is lost, so that a resume may bring it back. */
+  get canResume(): boolean {
+    return this.#phase === "lost";
+  }
+
+  get isDataOpen(): boolean {
+    return this.#media?.data.isOpen ?? false;
+  }
+
+  get signalRoundTripMs(): number {
+    return this.#client?.roundTripMs ?? 0;
+  }
+
+  keyOf(trackSid: string): string | undefined {
+    return this.#tracks.keyOf(trackSid);
+  }
+
+  sidOf(key: string): string | undefined {
+    return this.#tracks.sidOf(key);
+  }
+
+  /** What the server knows of a local track; undefined before it answered. */
+  infoOf(track: LocalTrack): TrackInfo | undefined {
+    return this.#infos.get(track);
+  }
+
+  // Dialling
+
+  async start(retries: number): Promise<void> {
+    const { signal } = this.#stop;
+    for (let tries = 0; ; tries++) {
+      try {
+        await this.#dial({ autoSubscribe: this.#context.settings.autoSubscribe }, () => {
+          this.#phase = "negotiating";
+          this.#tell({ type: "signalling.open" });
+        });
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        const context = this.#context;
+        if (
+          context.settings.peerConnections === "auto" &&
+          context.form === "single" &&
+          lacksSingleForm(error)
+        ) {
+          context.form = "dual";
+          continue;
+        }
+        if (isPermanent(error) || tries >= retries) {
+          this.#fail(error, isPermanent(error));
+          return;
+        }
+      }
+      await this.#wait(JOIN_WAITS_MS[Math.min(tries, JOIN_WAITS_MS.length - 1)]!);
+      if (signal.aborted) return;
+    }
+  }
+
+  /** Takes it up again after {@link Attempt.canResume}, by a new WebSocket. */
+  async resume(report: (event: DriverEvent) => void): Promise<void> {
+    this.#report = report;
+    this.#phase = "resuming";
+    this.#stop = new AbortController();
+    const { signal } = this.#stop;
+    const { settings } = this.#context;
+    for (let tries = 0; ; tries++) {
+      await this.#wait(RESUME_WAITS_MS[Math.min(tries, RESUME_WAITS_MS.length - 1)]!);
+      if (signal.aborted) return;
+      try {
+        const resume = { participantSid: this.#participant?.sid ?? "", reason: this.#reason };
+        await this.#dial({ autoSubscribe: settings.autoSubscribe, resume }, () => {});
+        return;
+      } catch (error) {
+        if (signal.aborted) return;
+        if (isPermanent(error)) {
+          this.#fail(error, true);
+          return;
+        }
+        this.#context.log.debug("a resume failed", { error });
+      }
+    }
+  }
+
+  async #dial(intent: JoinIntent, onOpen: () => void): Promise<void> {
+    const { settings, clock } = this.#context;
+    const { client, first, rest } = await dial({
+      url: this.#context.urls[0]!,
+      token: this.#context.token,
+      form: this.#context.form,
+      intent,
+      connectMs: settings.timeouts.connectMs,
+      clock,
+      signal: this.#stop.signal,
+      onOpen,
+    });
+    if (this.#stop.signal.aborted) {
+      client.close();
+      return;
+    }
+    this.#client = client;
+    client.events.on("response", (response) => this.#onResponse(response));
+    client.events.on("ignored", (what) => this.#context.ignored(what));
+    client.events.on("lost", (ending) => this.#onLost(ending));
+    for (const response of [first, ...rest]) this.#onResponse(response);
+    if (!client.isOpen)
+      throw new ConnectError("serverUnreachable", "The server closed the connection at once");
+  }
+
+  // What the connection asks for
+
+  publish(track: LocalTrack): void {
+    this.#media?.publish(track, (cid) => this.#addTrack(track, cid));
+  }
+
+  unpublish(track: LocalTrack): void {
+    this.#infos.delete(track);
+    this.#media?.unpublish(track);
+  }
+
+  localTrackMuted(track: LocalTrack): void {
+    const sid = this.#infos.get(track)?.sid;
+    if (sid) this.send({ case: "mute", value: new MuteTrackRequest({ sid, muted: track.muted }) });
+  }
+
+  /** Sends now, or once the signalling is back. */
+  send(message: SignalMessage): void {
+    if (this.#phase === "closed") return;
+    const isAway = this.#phase === "lost" || this.#phase === "resuming";
+    if (!isAway && this.#client?.send(message)) return;
+    // A resume offers and trickles by itself.
+    if (message.case === "offer" || message.case === "trickle") return;
+    if (this.#queue.length >= MAXIMUM_QUEUED_MESSAGES) {
+      this.#queue.shift();
+      this.dropped += 1;
+    }
+    this.#queue.push(message);
+  }
+
+  async sendData(kind: DataKind, data: Uint8Array): Promise<void> {
+    if (!this.#media) throw new TroupeError("CLOSED", "The data channels are not open");
+    await this.#media.data.send(kind, data);
+  }
+
+  getStats(): StatsEntry[] {
+    return this.#media?.getStats() ?? [];
+  }
+
+  leave(): { code: number; reason: string } {
+    this.#phase = "leaving";
+    this.#client?.leave(DisconnectReason.CLIENT_INITIATED);
+    return { code: DisconnectReason.CLIENT_INITIATED, reason: "clientInitiated" };
+  }
+
+  /** The actor stopped listening: what a resume needs stays, everything else goes. */
+  suspend(): void {
+    if (!this.canResume) {
+      this.close();
+      return;
+    }
+    this.#stop.abort();
+    this.#client?.close();
+    this.#report = () => {};
+  }
+
+  close(): void {
+    if (this.#phase === "closed") return;
+    this.#phase = "closed";
+    this.#stop.abort();
+    this.#context.clock.clearTimeout(this.#mendTimer);
+    this.#client?.close();
+    this.#media?.close();
+    this.#queue.length = 0;
+  }
+
+  // What the server says
+
+  #onResponse(response: SignalResponse): void {
+    if (this.#phase === "closed" || this.#phase === "lost" || this.#phase === "leaving") return;
+    const { message } = response;
+    switch (message.case) {
+      case "join":
+        this.#onJoin(message.value);
+        return;
+      case "reconnect":
+        this.#onReconnect(message.value);
+        return;
+      case "answer":
+        this.#media?.acceptAnswer(message.value);
+        return;
+      case "trickle":
+        this.#media?.addRemoteCandidate(message.value);
+        return;
+      case "mediaSectionsRequirement":
+        this.#media?.requireSections(message.value.numAudios);
+        return;
+      case "leave":
+        this.#onLeave(message.value);
+        return;
+      case "refreshToken":
+        this.#context.token = message.value;
+        return;
+      case "trackPublished":
+        this.#onTrackPublished(message.value);
+        break;
+      case "update":
+        this.#onParticipants(message.value.participants);
+        break;
+      case "roomMoved":
+        this.#context.token = message.value.token || this.#context.token;
+        this.#participant = message.value.participant ?? this.#participant;
+        this.#tracks.update(message.value.otherParticipants);
+        this.#tracks.endOthers(message.value.otherParticipants);
+        break;
+    }
+    this.#context.room.response(response);
+  }
+
+  #onJoin(join: JoinResponse): void {
+    if (this.#media) {
+      this.#context.ignored("a second join");
+      return;
+    }
+    const context = this.#context;
+    this.#participant = join.participant;
+    this.#client?.startPings(join.pingInterval * 1000, join.pingTimeout * 1000);
+    const roomSid = join.room?.sid ?? "";
+    this.#tracks.update(join.otherParticipants);
+    // After a restart of the server everybody comes back one by one: their tracks wait for them.
+    if (roomSid === context.roomSid) this.#tracks.endAbsent();
+    context.roomSid = roomSid;
+    context.room.joined(join);
+    this.#refuseVideo();
+    try {
+      const media = this.#createMedia(join);
+      for (const track of context.host.localTracks) if (track.state !== "ended") this.publish(track);
+      media.start(context.settings.autoSubscribe ? this.#tracks.audioCount : 0);
+    } catch (error) {
+      this.#fail(error, false);
+    }
+  }
+
+  #createMedia(join: JoinResponse): MediaSession {
+    const { settings, createSession, clock, log, room, host } = this.#context;
+    const own = settings.rtcConfiguration.iceServers;
+    const iceServers = own.length > 0 ? own : join.iceServers.filter(({ urls }) => urls.length > 0);
+    const session = createSession(
+      iceServers.map(({ urls, username, credential }) => ({
+        urls,
+        username: username || undefined,
+        credential: credential || undefined,
+      })),
+    );
+    this.#media = new MediaSession(
+      session,
+      {
+        send: (message) => this.send(message),
+        negotiated: () => this.#onNegotiated(),
+        state: (state, reason) => this.#onTransportState(state, reason),
+        liveness: (state) => this.#onLiveness(state),
+        senderReady: (track, sender) => {
+          room.senderReady(track, sender);
+          host.senderReady(track.id, sender);
+        },
+        senderGone: (track) => host.senderGone(track.id),
+        receiverReady: (sid, receiver) => this.#onReceiver(sid, receiver),
+        receiverGone: (sid) => {
+          this.#tracks.gone(sid);
+          room.mediaGone(sid);
+        },
+        data: (kind, data) => room.data(kind, data),
+        dataOpen: () => room.dataOpen(),
+        failed: (error) => this.#fail(error, false),
+      },
+      { clock, log },
+    );
+    return this.#media;
+  }
+
+  #onReceiver(sid: string, receiver: EngineReceiver): void {
+    this.#tracks.ready(sid, receiver);
+    const key = this.#tracks.keyOf(sid);
+    if (key) this.#context.room.mediaArrived(sid, key, receiver);
+  }
+
+  #onParticipants(participants: readonly ParticipantInfo[]): void {
+    const own = this.#participant?.identity;
+    for (const participant of participants) if (participant.identity === own) this.#participant = participant;
+    this.#tracks.update(participants.filter(({ identity }) => identity !== own));
+    this.#refuseVideo();
+  }
+
+  /** Nothing here decodes video yet: what is subscribed for us is given back. */
+  #refuseVideo(): void {
+    const sids = this.#tracks.takeNewVideo();
+    if (sids.length === 0 || !this.#context.settings.autoSubscribe) return;
+    this.send({ case: "subscription", value: new SubscriptionUpdate({ trackSids: sids, subscribe: false }) });
+  }
+
+  #onTrackPublished({ cid, track: info }: TrackPublishedResponse): void {
+    const track = this.#media?.trackOfCid(cid);
+    if (!track || !info) return;
+    this.#infos.set(track, info);
+    this.#context.room.trackPublished(track, info);
+    if (track.muted !== info.muted) this.localTrackMuted(track);
+  }
+
+  #onLeave(leave: LeaveRequest): void {
+    const reason = disconnectReasonOf(leave.reason);
+    const [region] = leave.regions?.regions ?? [];
+    if (region?.url) this.#context.urls.unshift(region.url);
+    switch (leave.action) {
+      case LeaveRequest_Action.RESUME:
+        if (this.#phase === "joined") this.#lose(ReconnectReason.RR_UNKNOWN, leave.reason, reason);
+        else this.#fail(new ConnectError("left", `The server ended the join: ${reason}`), false);
+        return;
+      case LeaveRequest_Action.RECONNECT:
+        this.#fail(new ConnectError("left", `The server asks us to join anew: ${reason}`), false);
+        return;
+      default:
+        if (leave.canReconnect)
+          this.#fail(new ConnectError("left", `The server let go of us: ${reason}`), false);
+        else this.#tell({ type: "remote.closed", code: leave.reason, reason });
+    }
+  }
+
+  // Joining
+
+  #onNegotiated(): void {
+    if (this.#phase !== "negotiating") return;
+    this.#phase = "securing";
+    this.#tell({ type: "negotiated" });
+    this.#mayJoin();
+  }
+
+  #onTransportState(state: string, reason: string): void {
+    if (this.#phase === "closed" || this.#phase === "leaving") return;
+    if (state === "connected") {
+      if (!this.#connected) this.#tell({ type: "transport.connected" });
+      this.#connected = true;
+      this.#mayJoin();
+    } else if (state === "failed" && this.#connected) this.#mend();
+    else if (state === "failed") this.#tell({ type: "transport.lost", reason: reason || "ICE failed" });
+  }
+
+  #mayJoin(): void {
+    if (this.#phase !== "securing" || !this.#connected) return;
+    this.#phase = "joined";
+    this.#tell({ type: "joined" });
+  }
+
+  // Losses
+
+  #onLost(ending: SocketEnding): void {
+    if (this.#phase === "leaving" || this.#phase === "lost") return;
+    const reason = ending.error?.message || ending.reason || "the signalling connection was lost";
+    if (this.#phase === "joined") this.#lose(ReconnectReason.RR_SIGNAL_DISCONNECTED, ending.code, reason);
+    else this.#tell({ type: "signalling.lost", code: 0, reason });
+  }
+
+  /** The signalling is gone or of no use; media goes on by itself. */
+  #lose(reason: ReconnectReason, code: number, text: string): void {
+    this.#phase = "lost";
+    this.#reason = reason;
+    this.#endMending();
+    this.#client?.close();
+    this.#tell({ type: "signalling.lost", code, reason: text });
+  }
+
+  #onReconnect(reconnect: ReconnectResponse): void {
+    const media = this.#media;
+    if (this.#phase !== "resuming" || !media) return;
+    this.#client?.startPings(0, 0);
+    this.#sendSyncState(media);
+    this.#context.room.resumed(reconnect);
+    const queued = this.#queue.splice(0);
+    for (const message of queued) this.#client?.send(message);
+    // The state of the path is believed only where packets came of late.
+    if (media.transportState === "connected" && media.liveness === "flowing") {
+      this.#resumed();
+      media.reoffer();
+    } else this.#mend();
+  }
+
+  #resumed(): void {
+    this.#phase = "joined";
+    this.#tell({ type: "joined" });
+  }
+
+  #sendSyncState(media: MediaSession): void {
+    const { subscription, trackSidsDisabled, receiveStates } = this.#context.room.syncState();
+    const published = [...this.#infos].map(
+      ([track, info]) => new TrackPublishedResponse({ cid: media.cidOf(track) ?? "", track: info }),
+    );
+    const value = new SyncState({
+      ...media.descriptions,
+      subscription,
+      trackSidsDisabled,
+      publishTracks: published,
+      datachannelReceiveStates: receiveStates,
+      dataChannels: media.data.info.map(({ label, id }) => new ChannelInfo({ label, id })),
+    });
+    this.#client?.send({ case: "syncState", value });
+  }
+
+  // A dead media path
+
+  #onLiveness(state: "flowing" | "stalled"): void {
+    if (this.#phase === "closed" || this.#phase === "leaving") return;
+    if (state === "stalled") {
+      if (this.#phase === "joined" || this.#phase === "resuming") this.#mend();
+      return;
+    }
+    const wasMending = this.#mendTimer !== undefined;
+    this.#endMending();
+    if (this.#phase === "resuming" && this.#client?.isOpen && wasMending) this.#resumed();
+    else if (this.#phase === "joined" && wasMending) this.#tell({ type: "media.flowing" });
+  }
+
+  /** Restarts ICE until packets come again; when that takes too long the connection resumes or joins anew. */
+  #mend(): void {
+    if (this.#mendTimer !== undefined || !this.#client?.isOpen) return;
+    this.#mendingSinceUs = this.#context.clock.nowUs();
+    this.#reason = ReconnectReason.RR_PUBLISHER_FAILED;
+    if (this.#phase === "joined") this.#tell({ type: "media.stalled" });
+    this.#client.probe(PROBE_MS);
+    this.#mendOnce();
+  }
+
+  #mendOnce(): void {
+    const { clock, settings } = this.#context;
+    const elapsedMs = (clock.nowUs() - this.#mendingSinceUs) / 1000;
+    if (elapsedMs >= settings.timeouts.mediaMs) {
+      this.#endMending();
+      if (this.#phase === "joined") this.#lose(this.#reason, 0, "no packet came any more");
+      else this.#fail(new ConnectError("transport", "The media path did not come back"), false);
+      return;
+    }
+    this.#media?.restart();
+    this.#mendTimer = clock.setTimeout(() => this.#mendOnce(), MEND_MS);
+  }
+
+  #endMending(): void {
+    this.#context.clock.clearTimeout(this.#mendTimer);
+    this.#mendTimer = undefined;
+  }
+
+  // Smaller things
+
+  #addTrack(track: LocalTrack, cid: string): AddTrackRequest {
+    const options = track.options as AudioPublishSettings;
+    const features = [
+      ...(options.stereo ? [AudioTrackFeature.TF_STEREO] : []),
+      ...(options.dtx ? [] : [AudioTrackFeature.TF_NO_DTX]),
+      ...(options.preconnectBuffer ? [AudioTrackFeature.TF_PRECONNECT_BUFFER] : []),
+    ];
+    return new AddTrackRequest({
+      cid,
+      name: options.name,
+      type: TrackType.AUDIO,
+      source: SOURCES[options.source],
+      muted: track.muted,
+      disableDtx: !options.dtx,
+      disableRed: !options.red,
+      stereo: options.stereo,
+      stream: options.stream,
+      audioFeatures: features,
+      encryption: this.#context.room.encryption(),
+    });
+  }
+
+  #fail(error: unknown, permanent: boolean): void {
+    if (this.#phase === "closed" || this.#phase === "leaving") return;
+    const wrapped = TroupeError.from("NEGOTIATION_FAILED", error);
+    this.#tell({ type: "attempt.failed", error: wrapped, permanent });
+  }
+
+  #tell(event: DriverEvent): void {
+    if (this.#phase !== "closed") this.#report(event);
+  }
+
+  #wait(ms: number): Promise<void> {
+    const { clock } = this.#context;
+    const { signal } = this.#stop;
+    if (ms === 0 || signal.aborted) return Promise.resolve();
+    const { promise, resolve } = Promise.withResolvers<void>();
+    const timer = clock.setTimeout(resolve, ms);
+    const onAbort = () => {
+      clock.clearTimeout(timer);
+      resolve();
+    };
+    signal.addEventListener("abort", onAbort, { once: true });
+    return promise.finally(() => signal.removeEventListener("abort", onAbort));
+  }
+}
+
+const SOURCES: Record<AudioPublishSettings["source"], TrackSource> = {
+  unknown: TrackSource.UNKNOWN,
+  camera: TrackSource.CAMERA,
+  microphone: TrackSource.MICROPHONE,
+  screenShare: TrackSource.SCREEN_SHARE,
+  screenShareAudio: TrackSource.SCREEN_SHARE_AUDIO,
+};

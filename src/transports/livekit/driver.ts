@@ -1,0 +1,146 @@
+import type { TrackInfo } from "@livekit/protocol";
+import type { DialReason, DriverEvent } from "../../actors/index.ts";
+import type { ConnectionHost, LocalTrack, StatsEntry, TransportDriver } from "../../connection/index.ts";
+import { type Clock, type Logger, logger, systemClock, TroupeError } from "../../core/index.ts";
+import { NativePeerTransport, Session } from "../../webrtc/index.ts";
+import {
+  Attempt,
+  type AttemptContext,
+  type CreateSession,
+  type IceServer,
+  type RoomListener,
+} from "./Attempt.ts";
+import type { DataKind } from "./DataPath.ts";
+import type { LiveKitSettings } from "./options.ts";
+import type { SignalMessage } from "./signal/SignalClient.ts";
+
+/** How many kinds of ignored messages are told apart in the log. */
+const MAXIMUM_IGNORED_KINDS = 32;
+
+/** What tests replace. */
+export interface LiveKitDriverParts {
+  createSession?: CreateSession;
+  clock?: Clock;
+  log?: Logger;
+}
+
+function createNativeSession(iceServers: IceServer[]): Session {
+  return new Session({
+    transport: new NativePeerTransport({ controlling: true, iceServers }),
+    role: "offerer",
+  });
+}
+
+/** The connection actor's hands in LiveKit: one membership at a time, taken up again where it can be. */
+export class LiveKitDriver implements TransportDriver {
+  readonly #context: AttemptContext;
+  readonly #ignored = new Set<string>();
+  #attempt: Attempt | undefined;
+
+  constructor(
+    settings: LiveKitSettings,
+    host: ConnectionHost,
+    room: RoomListener,
+    parts: LiveKitDriverParts = {},
+  ) {
+    this.#context = {
+      settings,
+      host,
+      room,
+      createSession: parts.createSession ?? createNativeSession,
+      clock: parts.clock ?? systemClock,
+      log: parts.log ?? logger,
+      token: settings.token,
+      urls: [settings.url],
+      form: settings.peerConnections === "dual" ? "dual" : "single",
+      roomSid: "",
+      trackKeys: new Map(),
+      ignored: (what) => this.#ignore(what),
+    };
+  }
+
+  /** The newest token: the server renews it before it expires. */
+  get token(): string {
+    return this.#context.token;
+  }
+
+  get isDataOpen(): boolean {
+    return this.#attempt?.isDataOpen ?? false;
+  }
+
+  start(reason: DialReason, report: (event: DriverEvent) => void, signal: AbortSignal): void {
+    const before = this.#attempt;
+    if (reason === "resume" && before?.canResume) {
+      signal.addEventListener("abort", () => before.suspend(), { once: true });
+      void before.resume(report);
+      return;
+    }
+    before?.close();
+    const attempt = new Attempt(this.#context, report);
+    this.#attempt = attempt;
+    signal.addEventListener("abort", () => attempt.suspend(), { once: true });
+    // The connection actor waits between redials by itself.
+    void attempt.start(reason === "dial" ? this.#context.settings.joinRetries : 0);
+  }
+
+  async leave(): Promise<{ code: number; reason: string }> {
+    if (!this.#attempt?.isOpen) return { code: 0, reason: "" };
+    return this.#attempt.leave();
+  }
+
+  publish(track: LocalTrack): void {
+    this.#attempt?.publish(track);
+  }
+
+  unpublish(track: LocalTrack): void {
+    this.#attempt?.unpublish(track);
+  }
+
+  localTrackMuted(track: LocalTrack): void {
+    this.#attempt?.localTrackMuted(track);
+  }
+
+  /** What the server knows of a local track; undefined before it answered. */
+  infoOf(track: LocalTrack): TrackInfo | undefined {
+    return this.#attempt?.infoOf(track);
+  }
+
+  keyOf(trackSid: string): string | undefined {
+    return this.#attempt?.keyOf(trackSid);
+  }
+
+  sidOf(key: string): string | undefined {
+    return this.#attempt?.sidOf(key);
+  }
+
+  /** Sends now, or once the signalling is back. */
+  signal(message: SignalMessage): void {
+    if (!this.#attempt?.isOpen) throw new TroupeError("INVALID_STATE", "The connection is not in a room");
+    this.#attempt.send(message);
+  }
+
+  /** @throws TroupeError CLOSED when the data channels are not open. */
+  async sendData(kind: DataKind, data: Uint8Array): Promise<void> {
+    if (!this.#attempt) throw new TroupeError("CLOSED", "The data channels are not open");
+    await this.#attempt.sendData(kind, data);
+  }
+
+  /** A room has no data channels with labels of their own: see the topics of `publishData`. */
+  async send(label: string): Promise<void> {
+    throw new TroupeError("NOT_SUPPORTED", `A LiveKit room has no data channel ${JSON.stringify(label)}`);
+  }
+
+  getStats(): StatsEntry[] {
+    return this.#attempt?.getStats() ?? [];
+  }
+
+  close(): void {
+    this.#attempt?.close();
+  }
+
+  #ignore(what: string): void {
+    if (this.#ignored.has(what) || this.#ignored.size >= MAXIMUM_IGNORED_KINDS) return;
+    this.#ignored.add(what);
+    this.#context.log.warn("ignored what the server sent", { what });
+  }
+}

@@ -1,0 +1,113 @@
+import { arch, platform, release } from "node:os";
+import { gzipSync } from "node:zlib";
+import {
+  type AddTrackRequest,
+  ClientInfo,
+  ClientInfo_SDK,
+  ConnectionSettings,
+  JoinRequest,
+  type ReconnectReason,
+  WrappedJoinRequest,
+  WrappedJoinRequest_Compression,
+} from "@livekit/protocol";
+
+/** The version of the signalling that we speak. */
+const PROTOCOL = 17;
+/** What our side understands of the other clients' data: 2 is RPC over data streams. */
+export const CLIENT_PROTOCOL = 2;
+/** Above this a join request is compressed: it travels in an address, in bytes. */
+const COMPRESS_ABOVE_BYTES = 1024;
+
+/** What a join says beyond the token. */
+export interface JoinIntent {
+  autoSubscribe: boolean;
+  /** Present on a resume: our participant's sid, and why. */
+  resume?: { participantSid: string; reason: ReconnectReason };
+  addTracks?: AddTrackRequest[];
+}
+
+/** The two forms of signalling: one peer connection for both directions, or one each (older servers). */
+export type SignalForm = "single" | "dual";
+
+/**
+ * The WebSocket address to join by.
+ *
+ * @param server `ws://`, `wss://`, `http://` or `https://`, with or without a path.
+ */
+export function joinUrl(server: string, form: SignalForm, intent: JoinIntent): string {
+  const url = new URL(server);
+  url.protocol = url.protocol.replace("http", "ws");
+  return form === "single" ? singleUrl(url, intent) : dualUrl(url, intent);
+}
+
+/** The address that says why a join is refused: it answers with a status and a sentence. */
+export function validateUrl(joinAddress: string): string {
+  const url = new URL(joinAddress);
+  url.protocol = url.protocol.replace("ws", "http");
+  url.pathname = `${url.pathname}/validate`;
+  return url.href;
+}
+
+function singleUrl(url: URL, intent: JoinIntent): string {
+  url.pathname = below(url.pathname, "rtc/v1");
+  const request = new JoinRequest({
+    clientInfo: clientInfo(),
+    connectionSettings: new ConnectionSettings({
+      autoSubscribe: intent.autoSubscribe,
+      adaptiveStream: false,
+    }),
+    addTrackRequests: intent.addTracks ?? [],
+    ...(intent.resume && {
+      reconnect: true,
+      reconnectReason: intent.resume.reason,
+      participantSid: intent.resume.participantSid,
+    }),
+  }).toBinary();
+  const compress = request.length > COMPRESS_ABOVE_BYTES;
+  const wrapped = new WrappedJoinRequest({
+    compression: compress ? WrappedJoinRequest_Compression.GZIP : WrappedJoinRequest_Compression.NONE,
+    joinRequest: new Uint8Array(compress ? gzipSync(request) : request),
+  });
+  // The server wants base64url with its padding, which Node leaves out.
+  const text = Buffer.from(wrapped.toBinary()).toString("base64");
+  url.searchParams.set("join_request", text.replaceAll("+", "-").replaceAll("/", "_"));
+  return url.href;
+}
+
+function dualUrl(url: URL, intent: JoinIntent): string {
+  url.pathname = below(url.pathname, "rtc");
+  const info = clientInfo();
+  const parameters: Record<string, string> = {
+    protocol: String(info.protocol),
+    client_protocol: String(info.clientProtocol),
+    sdk: "node",
+    version: info.version,
+    os: info.os,
+    os_version: info.osVersion,
+    auto_subscribe: intent.autoSubscribe ? "1" : "0",
+    adaptive_stream: "0",
+    ...(intent.resume && {
+      reconnect: "1",
+      sid: intent.resume.participantSid,
+      reconnect_reason: String(intent.resume.reason),
+    }),
+  };
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+  return url.href;
+}
+
+function below(path: string, rest: string): string {
+  return path.endsWith("/") ? path + rest : `${path}/${rest}`;
+}
+
+function clientInfo(): ClientInfo {
+  return new ClientInfo({
+    sdk: ClientInfo_SDK.NODE,
+    version: "0.1.0",
+    protocol: PROTOCOL,
+    clientProtocol: CLIENT_PROTOCOL,
+    os: platform(),
+    osVersion: release(),
+    deviceModel: arch(),
+  });
+}
