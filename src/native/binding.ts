@@ -90,6 +90,10 @@ export interface OpusParameters {
   channels: 1 | 2;
   /** 10, 20, 40 or 60 */
   frameMs: number;
+  /** Hz, 8000 to 48000: the far side plays nothing above it, which bounds the audio bandwidth. */
+  maxPlaybackRate: number;
+  /** Constant bit rate. */
+  cbr: boolean;
 }
 
 export interface SenderOptions {
@@ -97,9 +101,16 @@ export interface SenderOptions {
   mid: string;
   ssrc: number;
   cname: string;
+  /** opus, pcmu or pcma. */
   codec: CodecParameters;
+  /** Of these G.711 takes `frameMs` alone. */
   opus?: Partial<OpusParameters>;
+  /** Whether requests for lost packets are answered. */
   nack: boolean;
+  /** They are answered as RTX (RFC 4588); without it packets are sent again as they were. */
+  retransmission?: { ssrc: number; payloadType: number };
+  /** Each packet carries the payloads of the `distance` (1 or 2) before it as RED (RFC 2198). */
+  redundancy?: { payloadType: number; distance: number };
   /** How long an empty source is still encoded as silence, in ms; 200 when left out. */
   hangoverMs?: number;
 }
@@ -162,6 +173,9 @@ export interface OutboundRtpStats {
   bytesSent: number;
   headerBytesSent: number;
   retransmittedPacketsSent: number;
+  retransmittedBytesSent: number;
+  /** Process-monotonic, in ms; 0 before the first. */
+  lastPacketSentTimestamp: number;
   nackCount: number;
   pliCount: number;
   /** From the far side's receiver reports; seconds, and -1 while there is none. */

@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "../engine/RedundancyEncoder.hpp"
 #include "Arguments.hpp"
 
 namespace troupe::addon {
@@ -21,10 +22,14 @@ constexpr uint32_t kMostEncodedFrames = 1'000'000;
 constexpr size_t kLongestEncodedFrame = 1136;
 constexpr int kLongestDelayMs = 10'000;
 
+uint8_t payloadTypeOf(const Fields& fields) {
+  return static_cast<uint8_t>(fields.integer("payloadType", 0, kHighestPayloadType));
+}
+
 CodecParameters codecOf(Napi::Object object, const char* what) {
   const Fields fields(object, what);
   CodecParameters codec;
-  codec.payloadType = static_cast<uint8_t>(fields.integer("payloadType", 0, kHighestPayloadType));
+  codec.payloadType = payloadTypeOf(fields);
   codec.name = fields.text("name", kLongestCodecName);
   codec.clockRate = static_cast<uint32_t>(fields.integer("clockRate", 1000, 1'000'000));
   codec.channels = fields.integer("channels", 1, 8, 1);
@@ -107,6 +112,14 @@ SenderOptions senderOptionsOf(Napi::Object object) {
   if (fields.has("opus")) options.opus = opusParametersOf(fields.object("opus"), options.opus);
   options.nack = fields.boolean("nack", false);
   options.hangoverMs = fields.integer("hangoverMs", 0, 3'600'000, options.hangoverMs);
+  if (fields.has("retransmission")) {
+    const Fields repair(fields.object("retransmission"), "options.retransmission");
+    options.retransmission = {repair.ssrc("ssrc"), payloadTypeOf(repair)};
+  }
+  if (fields.has("redundancy")) {
+    const Fields red(fields.object("redundancy"), "options.redundancy");
+    options.redundancy = {payloadTypeOf(red), red.integer("distance", 1, RedundancyEncoder::kMaximumDistance)};
+  }
   return options;
 }
 
@@ -123,6 +136,8 @@ OpusParameters opusParametersOf(Napi::Object object, OpusParameters base) {
   base.dtx = fields.boolean("dtx", base.dtx);
   base.channels = fields.integer("channels", 1, kMaximumChannels, base.channels);
   base.frameMs = fields.integer("frameMs", 10, 60, base.frameMs);
+  base.maxPlaybackRateHz = fields.integer("maxPlaybackRate", 8'000, kMaximumRateHz, base.maxPlaybackRateHz);
+  base.cbr = fields.boolean("cbr", base.cbr);
   if (base.frameMs != 10 && base.frameMs % 20 != 0) fields.fail("frameMs", "10, 20, 40 or 60");
   return base;
 }

@@ -67,6 +67,8 @@ Napi::Object outboundObject(Napi::Env env, const OutboundStats& stats) {
       .set("bytesSent", stats.bytesSent)
       .set("headerBytesSent", stats.headerBytesSent)
       .set("retransmittedPacketsSent", stats.retransmittedPacketsSent)
+      .set("retransmittedBytesSent", stats.retransmittedBytesSent)
+      .set("lastPacketSentTimestamp", static_cast<double>(stats.lastPacketSentUs) / 1000)
       .set("nackCount", stats.nackCount)
       .set("pliCount", stats.pliCount)
       .set("roundTripTime", stats.roundTripTime)

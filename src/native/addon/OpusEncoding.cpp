@@ -3,7 +3,7 @@
 #include <array>
 #include <span>
 
-#include "../engine/AudioEncoder.hpp"
+#include "../engine/OpusAudioEncoder.hpp"
 #include "Arguments.hpp"
 #include "EngineOptions.hpp"
 
@@ -28,12 +28,12 @@ Napi::Value encodeOpus(const Napi::CallbackInfo& info) {
     throw Napi::RangeError::New(env, "Expected 8000, 12000, 16000, 24000 or 48000 for options.sampleRate");
   const OpusParameters parameters = opusParametersOf(options, {});
 
-  AudioEncoder encoder(rateHz, parameters);
+  OpusAudioEncoder encoder(rateHz, parameters);
   const size_t step = static_cast<size_t>(rateHz) / 1000 * parameters.frameMs * parameters.channels;
   std::array<uint8_t, kMaximumPacketBytes> packet;
   Napi::Array packets = Napi::Array::New(env);
   for (size_t at = 0; at + step <= pcm.ElementLength(); at += step) {
-    const size_t size = encoder.encode(pcm.Data() + at, packet);
+    const size_t size = encoder.encode({pcm.Data() + at, step}, packet);
     if (size == 0) throw Napi::Error::New(env, "Opus refused a frame");
     packets.Set(packets.Length(), Napi::Buffer<uint8_t>::Copy(env, packet.data(), size));
   }

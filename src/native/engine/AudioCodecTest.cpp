@@ -5,7 +5,7 @@
 #include <vector>
 
 #include "AudioDecoder.hpp"
-#include "AudioEncoder.hpp"
+#include "OpusAudioEncoder.hpp"
 
 using namespace troupe;
 
@@ -22,12 +22,12 @@ std::vector<int16_t> voice(size_t samples, int rateHz, size_t offset) {
 
 /** Packets of 20 ms of the above. */
 std::vector<std::vector<uint8_t>> encodeVoice(int rateHz, OpusParameters parameters, size_t count) {
-  AudioEncoder encoder(rateHz, parameters);
+  OpusAudioEncoder encoder(rateHz, parameters);
   std::vector<std::vector<uint8_t>> packets;
   for (size_t packet = 0; packet < count; ++packet) {
     const size_t samples = static_cast<size_t>(rateHz) / 50;
     std::array<uint8_t, 1200> bytes;
-    const size_t size = encoder.encode(voice(samples, rateHz, packet * samples).data(), bytes);
+    const size_t size = encoder.encode(voice(samples, rateHz, packet * samples), bytes);
     packets.emplace_back(bytes.begin(), bytes.begin() + static_cast<ptrdiff_t>(size));
   }
   return packets;
@@ -76,12 +76,12 @@ TEST_SUITE("AudioEncoder and AudioDecoder") {
   TEST_CASE("start to add the copy when loss is reported") {
     OpusParameters parameters;
     parameters.expectedLossPercent = 0;
-    AudioEncoder encoder(16'000, parameters);
+    OpusAudioEncoder encoder(16'000, parameters);
     encoder.setExpectedLoss(25);
     std::array<uint8_t, 1200> bytes;
     size_t copies = 0;
     for (size_t packet = 0; packet < 20; ++packet) {
-      const size_t size = encoder.encode(voice(320, 16'000, packet * 320).data(), bytes);
+      const size_t size = encoder.encode(voice(320, 16'000, packet * 320), bytes);
       if (AudioDecoder::hasFec(std::span(bytes).first(size))) ++copies;
     }
     CHECK(copies > 10);

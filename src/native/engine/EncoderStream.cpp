@@ -15,30 +15,38 @@ constexpr int64_t kNever = std::numeric_limits<int64_t>::min() / 2;
 constexpr double kVoiceDbov = -50;
 /** A sender that reports loss is believed up to here; beyond it more redundancy helps no further. */
 constexpr int kMaximumExpectedLossPercent = 50;
+/** Leaves room for the RTP header, its extensions and a retransmission's header. */
+constexpr size_t kMaximumPayloadBytes = kMaximumRtpPacketBytes - 64;
 
 }  // namespace
 
-EncoderStream::EncoderStream(std::shared_ptr<Producer> producer, const OpusParameters& parameters, int hangoverMs,
+EncoderStream::EncoderStream(std::shared_ptr<Producer> producer, const AudioEncoding& encoding, int hangoverMs,
                              uint32_t phase)
     : producer_(std::move(producer)),
-      parameters_(parameters),
+      encoding_(encoding),
       hangoverMs_(hangoverMs),
-      ticksPerPacket_(parameters.frameMs / kTickMs),
+      ticksPerPacket_(encoding.opus.frameMs / kTickMs),
       phase_(phase % static_cast<uint32_t>(ticksPerPacket_)),
-      output_(producer_->open({producer_->preferredFormat().rateHz, parameters.channels})),
-      encoder_(output_->format().rateHz, parameters),
+      encoder_(AudioEncoder::create(encoding, producer_->preferredFormat().rateHz)),
+      output_(producer_->open(encoder_->format())),
       samples_(output_->format().samples() * static_cast<size_t>(ticksPerPacket_), 0),
       lastHeardTick_(kNever),
       lastSentStart_(kNever) {}
 
 EncoderStream::~EncoderStream() { producer_->close(output_); }
 
+bool EncoderStream::update(const Producer* producer, const AudioEncoding& encoding, int hangoverMs) {
+  if (producer_.get() != producer || hangoverMs_ != hangoverMs || !encoder_->update(encoding)) return false;
+  encoding_ = encoding;
+  return true;
+}
+
 void EncoderStream::run(const Tick& tick) {
   const int64_t slot = (tick.number + ticksPerPacket_ - phase_) % ticksPerPacket_;
   collect(tick, slot);
   if (slot != ticksPerPacket_ - 1) return;
   if (heard_ || tick.number - lastHeardTick_ <= hangoverMs_ / kTickMs) encode(tick);
-  std::fill(samples_.begin(), samples_.end(), int16_t{0});
+  if (heard_) std::fill(samples_.begin(), samples_.end(), int16_t{0});
   heard_ = false;
 }
 
@@ -52,10 +60,10 @@ void EncoderStream::collect(const Tick& tick, int64_t slot) {
 }
 
 void EncoderStream::encode(const Tick& tick) {
-  encoder_.setExpectedLoss(expectedLossPercent());
+  if (!hasWritableSender()) return;
+  encoder_->setExpectedLoss(expectedLossPercent());
   std::array<uint8_t, kMaximumRtpPacketBytes> payload;
-  // Room for the RTP header and its extensions is left.
-  const size_t size = encoder_.encode(samples_.data(), std::span(payload).first(payload.size() - 64));
+  const size_t size = encoder_->encode(samples_, std::span(payload).first(kMaximumPayloadBytes));
   if (size == 0) return;
   level_.add(samples_);
   const double dBov = level_.take().rmsDbov;
@@ -72,7 +80,7 @@ void EncoderStream::encode(const Tick& tick) {
 int EncoderStream::expectedLossPercent() const {
   int highest = 0;
   for (const auto& sender : senders()) highest = std::max(highest, sender->feedback().expectedLossPercent());
-  return std::max(parameters_.expectedLossPercent, std::min(highest, kMaximumExpectedLossPercent));
+  return std::max(encoding_.opus.expectedLossPercent, std::min(highest, kMaximumExpectedLossPercent));
 }
 
 }  // namespace troupe

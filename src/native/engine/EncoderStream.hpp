@@ -13,17 +13,21 @@ namespace troupe {
 
 /**
  * Encodes a producer once for all senders that want it alike. A packet is due every `frameMs`, at ticks that differ
- * from stream to stream; what came before the producer began is silence.
+ * from stream to stream; what came before the producer began is silence. Nothing is encoded while the producer has
+ * been silent for longer than the hangover, or while no sender could send it.
  */
 class EncoderStream final : public PacketStream {
  public:
   /** `phase` picks the ticks at which packets are due. */
-  EncoderStream(std::shared_ptr<Producer> producer, const OpusParameters& parameters, int hangoverMs, uint32_t phase);
+  EncoderStream(std::shared_ptr<Producer> producer, const AudioEncoding& encoding, int hangoverMs, uint32_t phase);
   ~EncoderStream() override;
 
-  bool isFor(const Producer* producer, const OpusParameters& parameters, int hangoverMs) const {
-    return producer_.get() == producer && parameters_ == parameters && hangoverMs_ == hangoverMs;
+  bool isFor(const Producer* producer, const AudioEncoding& encoding, int hangoverMs) const {
+    return producer_.get() == producer && encoding_ == encoding && hangoverMs_ == hangoverMs;
   }
+
+  /** Goes on with another encoding and without a break; false when that takes another stream. */
+  bool update(const Producer* producer, const AudioEncoding& encoding, int hangoverMs);
 
   void run(const Tick& tick) override;
   Producer* upstream() const override { return producer_.get(); }
@@ -34,12 +38,12 @@ class EncoderStream final : public PacketStream {
   int expectedLossPercent() const;
 
   const std::shared_ptr<Producer> producer_;
-  const OpusParameters parameters_;
+  AudioEncoding encoding_;
   const int hangoverMs_;
   const int64_t ticksPerPacket_;
   const int64_t phase_;
+  const std::unique_ptr<AudioEncoder> encoder_;
   Producer::Output* const output_;
-  AudioEncoder encoder_;
   AudioLevelMeter level_;
   std::vector<int16_t> samples_;
   bool heard_ = false;

@@ -26,6 +26,13 @@ auto& require(Map& map, uint32_t handle, const char* what) {
   return found->second;
 }
 
+AudioEncoding::Codec audioCodecOf(const SenderOptions& options) {
+  if (options.kind != MediaKind::audio || options.codec.name == "opus") return AudioEncoding::Codec::opus;
+  if (options.codec.name == "pcmu") return AudioEncoding::Codec::pcmu;
+  if (options.codec.name == "pcma") return AudioEncoding::Codec::pcma;
+  throw std::invalid_argument("Expected opus, pcmu or pcma for options.codec.name but received " + options.codec.name);
+}
+
 }  // namespace
 
 Engine::Engine(Scheduler::Options options, std::function<void()> wake)
@@ -202,7 +209,7 @@ uint32_t Engine::createSender(uint32_t peerHandle, SenderOptions options) {
   const uint32_t handle = nextHandle();
   SenderEntry entry;
   entry.peer = peerHandle;
-  entry.opus = options.opus;
+  entry.encoding = {audioCodecOf(options), options.opus};
   entry.stream = std::make_shared<SenderStream>(handle, std::move(options), owner->wire());
   owner->addSender(entry.stream);
   senders_.emplace(handle, std::move(entry));
@@ -219,17 +226,17 @@ void Engine::setSenderProducer(uint32_t handle, uint32_t producerHandle) {
 void Engine::connectSender(const SenderEntry& sender) {
   if (sender.stream->options().kind != MediaKind::audio) return;
   const auto found = producers_.find(sender.producer);
-  scheduler_.post([this, stream = sender.stream, opus = sender.opus,
+  scheduler_.post([this, stream = sender.stream, encoding = sender.encoding,
                    from = found == producers_.end() ? nullptr : found->second](Graph& graph) {
-    wiring_.connectSender(graph, stream, from, opus);
+    wiring_.connectSender(graph, stream, from, encoding);
   });
 }
 
-OpusParameters Engine::senderOpus(uint32_t handle) const { return require(senders_, handle, "sender").opus; }
+OpusParameters Engine::senderOpus(uint32_t handle) const { return require(senders_, handle, "sender").encoding.opus; }
 
 void Engine::updateSender(uint32_t handle, const OpusParameters& parameters) {
   SenderEntry& entry = require(senders_, handle, "sender");
-  entry.opus = parameters;
+  entry.encoding.opus = parameters;
   connectSender(entry);
 }
 

@@ -92,7 +92,7 @@ class Engine {
     std::shared_ptr<SenderStream> stream;
     uint32_t peer = 0;
     uint32_t producer = 0;
-    OpusParameters opus;
+    AudioEncoding encoding;
   };
   struct ReceiverEntry {
     std::shared_ptr<ReceiverStream> stream;

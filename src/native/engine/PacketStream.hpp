@@ -1,5 +1,6 @@
 #pragma once
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 #include <vector>
@@ -17,10 +18,17 @@ class PacketStream : public Task {
     std::erase_if(senders_, [sender](const auto& held) { return held.get() == sender; });
   }
   bool hasSenders() const { return !senders_.empty(); }
+  bool isOnlySender(const SenderStream* sender) const { return senders_.size() == 1 && senders_[0].get() == sender; }
 
  protected:
+  /** Whether making a packet is worth it. What nobody could send is counted at each sender. */
+  bool hasWritableSender() const {
+    if (std::ranges::any_of(senders_, [](const auto& held) { return held->isWritable(); })) return true;
+    for (const auto& sender : senders_) sender->countUnsent();
+    return false;
+  }
   void send(const EncodedPacket& packet, const Tick& tick) {
-    for (const auto& sender : senders_) sender->send(packet, tick.timeUs);
+    for (const auto& sender : senders_) sender->send(packet, tick);
   }
   const std::vector<std::shared_ptr<SenderStream>>& senders() const { return senders_; }
 

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "Audio.hpp"
+#include "Bytes.hpp"
 #include "NtpTime.hpp"
 #include "RandomNumber.hpp"
 #include "RtpPacketBuilder.hpp"
@@ -16,6 +17,9 @@ namespace {
 /** What a history holds when retransmission was not negotiated. */
 constexpr size_t kNoHistory = 1;
 constexpr size_t kHistoryPackets = 128;
+constexpr size_t kHistoryBytes = 32 * 1024;
+/** RFC 4588, section 4: the original sequence number stands before the original payload. */
+constexpr size_t kOriginalNumberBytes = 2;
 
 }  // namespace
 
@@ -25,18 +29,20 @@ SenderStream::SenderStream(uint32_t handle, SenderOptions options, std::shared_p
       wire_(std::move(wire)),
       feedback_(options_.codec.clockRate),
       nextSequenceNumber_(static_cast<uint16_t>(randomNumber() & 0x7fff)),
+      nextRetransmissionNumber_(static_cast<uint16_t>(randomNumber() & 0x7fff)),
       timestampOffset_(randomNumber()),
-      history_(options_.nack ? kHistoryPackets : kNoHistory, options_.nack ? 32 * 1024 : kMaximumRtpPacketBytes) {
+      history_(options_.nack ? kHistoryPackets : kNoHistory, options_.nack ? kHistoryBytes : kMaximumRtpPacketBytes) {
+  if (options_.redundancy) redundancy_.emplace(options_.codec.payloadType, options_.redundancy->distance);
   stats_.sender = handle;
   stats_.ssrc = options_.ssrc;
   stats_.kind = options_.kind;
   stats_.mid = options_.mid;
-  stats_.payloadType = options_.codec.payloadType;
+  stats_.payloadType = options_.redundancy ? options_.redundancy->payloadType : options_.codec.payloadType;
 }
 
-void SenderStream::send(const EncodedPacket& packet, int64_t nowUs) {
+void SenderStream::send(const EncodedPacket& packet, const Tick& tick) {
   if (!wire_->isWritable()) {
-    wire_->drops.add(DropReason::notWritable);
+    countUnsent();
     return;
   }
   const HeaderExtensionIds ids = wire_->extensionIds();
@@ -44,7 +50,7 @@ void SenderStream::send(const EncodedPacket& packet, int64_t nowUs) {
   size_t size = 0;
   {
     std::lock_guard lock(mutex_);
-    size = build(packet, buffer, nowUs, ids);
+    size = build(packet, buffer, tick, ids);
   }
   if (size == 0) {
     wire_->drops.add(DropReason::tooLarge);
@@ -53,33 +59,40 @@ void SenderStream::send(const EncodedPacket& packet, int64_t nowUs) {
   wire_->sendRtp(std::span(buffer).first(size));
 }
 
-size_t SenderStream::build(const EncodedPacket& packet, std::span<uint8_t> buffer, int64_t nowUs,
+size_t SenderStream::build(const EncodedPacket& packet, std::span<uint8_t> buffer, const Tick& tick,
                            const HeaderExtensionIds& ids) {
   const auto unitsPerTick = static_cast<int64_t>(options_.codec.clockRate) / kTicksPerSecond;
   RtpHeader header;
-  header.payloadType = options_.codec.payloadType;
+  header.payloadType = static_cast<uint8_t>(stats_.payloadType);
   header.marker = packet.beginsTalkspurt;
   header.sequenceNumber = nextSequenceNumber_;
   header.timestamp = timestampOffset_ + static_cast<uint32_t>(packet.startTick * unitsPerTick);
   header.ssrc = options_.ssrc;
-  RtpPacketBuilder builder(buffer, header);
+  // What is sent again gets two bytes longer.
+  RtpPacketBuilder builder(buffer.first(buffer.size() - (options_.retransmission ? kOriginalNumberBytes : 0)), header);
   if (ids.mid != 0) builder.addMid(ids, options_.mid);
   if (ids.audioLevel != 0) builder.addAudioLevel(ids, packet.level);
-  if (ids.absoluteSendTime != 0) builder.addAbsoluteSendTime(ids, nowUs);
-  const std::span<uint8_t> room = builder.payload();
-  if (room.size() < packet.payload.size()) return 0;
-  std::memcpy(room.data(), packet.payload.data(), packet.payload.size());
-  const size_t size = builder.finish(packet.payload.size());
+  if (ids.absoluteSendTime != 0) builder.addAbsoluteSendTime(ids, tick.timeUs);
+  const size_t payloadBytes = writePayload(packet.payload, header.timestamp, builder.payload());
+  const size_t size = payloadBytes == 0 ? 0 : builder.finish(payloadBytes);
   if (size == 0) return 0;
-  if (options_.nack) history_.store(header.sequenceNumber, buffer.first(size), nowUs);
+  if (options_.nack) history_.store(header.sequenceNumber, buffer.first(size), tick.timeUs);
   ++nextSequenceNumber_;
   started_ = true;
   lastTimestamp_ = header.timestamp;
-  lastSentUs_ = nowUs;
+  lastStartUs_ = tick.timeUs - (tick.number - packet.startTick) * kTickUs;
+  stats_.lastPacketSentUs = tick.timeUs;
   ++stats_.packetsSent;
-  stats_.bytesSent += packet.payload.size();
-  stats_.headerBytesSent += size - packet.payload.size();
+  stats_.bytesSent += payloadBytes;
+  stats_.headerBytesSent += size - payloadBytes;
   return size;
+}
+
+size_t SenderStream::writePayload(std::span<const uint8_t> payload, uint32_t timestamp, std::span<uint8_t> room) {
+  if (redundancy_) return redundancy_->encode(timestamp, payload, room);
+  if (room.size() < payload.size()) return 0;
+  std::memcpy(room.data(), payload.data(), payload.size());
+  return payload.size();
 }
 
 void SenderStream::onNack(uint16_t sequenceNumber, int64_t nowUs) {
@@ -90,12 +103,28 @@ void SenderStream::onNack(uint16_t sequenceNumber, int64_t nowUs) {
     ++stats_.nackCount;
     if (!options_.nack) return;
     const auto packet = history_.take(sequenceNumber, nowUs, std::max<int64_t>(feedback_.roundTripUs(), 0));
-    size = std::min(packet.size(), buffer.size());
+    size = options_.retransmission ? wrap(packet, buffer) : std::min(packet.size(), buffer.size());
     if (size == 0) return;
-    std::memcpy(buffer.data(), packet.data(), size);
+    if (!options_.retransmission) std::memcpy(buffer.data(), packet.data(), size);
     ++stats_.retransmittedPacketsSent;
+    stats_.retransmittedBytesSent += size;
   }
   wire_->sendRtp(std::span(buffer).first(size));
+}
+
+size_t SenderStream::wrap(std::span<const uint8_t> packet, std::span<uint8_t> buffer) {
+  RtpPacket original;
+  if (packet.empty() || packet.size() + kOriginalNumberBytes > buffer.size() ||
+      RtpPacket::parse(packet, original) != RtpParseError::none)
+    return 0;
+  const size_t header = original.headerBytes();
+  std::memcpy(buffer.data(), packet.data(), header);
+  buffer[1] = static_cast<uint8_t>((packet[1] & 0x80) | options_.retransmission->payloadType);
+  writeU16(&buffer[2], nextRetransmissionNumber_++);
+  writeU32(&buffer[8], options_.retransmission->ssrc);
+  writeU16(&buffer[header], original.sequenceNumber());
+  std::memcpy(&buffer[header + kOriginalNumberBytes], packet.data() + header, packet.size() - header);
+  return packet.size() + kOriginalNumberBytes;
 }
 
 void SenderStream::onPictureLoss() {
@@ -106,9 +135,10 @@ void SenderStream::onPictureLoss() {
 bool SenderStream::senderInfo(int64_t nowUs, int64_t unixUs, SenderInfo& info) const {
   std::lock_guard lock(mutex_);
   if (!started_) return false;
+  // The sample that is due now: every stream of ours then says the same of one moment, whatever its packets' length.
   info.ntpTime = ntpFromUnixUs(unixUs);
   info.rtpTimestamp =
-      lastTimestamp_ + static_cast<uint32_t>((nowUs - lastSentUs_) * options_.codec.clockRate / 1'000'000);
+      lastTimestamp_ + static_cast<uint32_t>((nowUs - lastStartUs_) * options_.codec.clockRate / 1'000'000);
   info.packetCount = static_cast<uint32_t>(stats_.packetsSent);
   info.octetCount = static_cast<uint32_t>(stats_.bytesSent);
   return true;

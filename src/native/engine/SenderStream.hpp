@@ -4,12 +4,16 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 
 #include "FeedbackState.hpp"
 #include "PacketHistory.hpp"
 #include "PeerWire.hpp"
+#include "RedundancyEncoder.hpp"
+#include "RtpPacket.hpp"
 #include "StreamOptions.hpp"
+#include "Tick.hpp"
 
 namespace troupe {
 
@@ -23,7 +27,10 @@ struct EncodedPacket {
   RtpAudioLevel level;
 };
 
-/** One outgoing RTP stream: numbers, stamps and remembers what an encoder makes. */
+/**
+ * One outgoing RTP stream: numbers, stamps and remembers what an encoder makes. With redundancy its payloads are
+ * packed as RED; with a retransmission format what is asked for again goes out as RTX, else as it was.
+ */
 class SenderStream {
  public:
   SenderStream(uint32_t handle, SenderOptions options, std::shared_ptr<PeerWire> wire);
@@ -32,9 +39,12 @@ class SenderStream {
   uint32_t ssrc() const { return options_.ssrc; }
   const SenderOptions& options() const { return options_; }
   FeedbackState& feedback() { return feedback_; }
+  bool isWritable() const { return wire_->isWritable(); }
 
-  /** On a codec thread. */
-  void send(const EncodedPacket& packet, int64_t nowUs);
+  /** On a codec thread. `tick` is the one that it is sent in. */
+  void send(const EncodedPacket& packet, const Tick& tick);
+  /** A packet was not even made, since it could not have been sent. */
+  void countUnsent() { wire_->drops.add(DropReason::notWritable); }
 
   void onNack(uint16_t sequenceNumber, int64_t nowUs);
   void onPictureLoss();
@@ -44,7 +54,10 @@ class SenderStream {
   OutboundStats stats() const;
 
  private:
-  size_t build(const EncodedPacket& packet, std::span<uint8_t> buffer, int64_t nowUs, const HeaderExtensionIds& ids);
+  size_t build(const EncodedPacket& packet, std::span<uint8_t> buffer, const Tick& tick, const HeaderExtensionIds& ids);
+  size_t writePayload(std::span<const uint8_t> payload, uint32_t timestamp, std::span<uint8_t> room);
+  /** A packet of the history as RTX. */
+  size_t wrap(std::span<const uint8_t> packet, std::span<uint8_t> buffer);
 
   const uint32_t handle_;
   const SenderOptions options_;
@@ -53,11 +66,14 @@ class SenderStream {
 
   mutable std::mutex mutex_;
   uint16_t nextSequenceNumber_;
+  uint16_t nextRetransmissionNumber_;
   const uint32_t timestampOffset_;
+  std::optional<RedundancyEncoder> redundancy_;
   PacketHistory history_;
   bool started_ = false;
   uint32_t lastTimestamp_ = 0;
-  int64_t lastSentUs_ = 0;
+  /** When the first sample of the last packet was due. */
+  int64_t lastStartUs_ = 0;
   OutboundStats stats_;
 };
 

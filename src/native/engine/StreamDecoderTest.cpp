@@ -4,7 +4,7 @@
 
 #include <cmath>
 
-#include "AudioEncoder.hpp"
+#include "OpusAudioEncoder.hpp"
 
 using namespace troupe;
 
@@ -16,14 +16,14 @@ constexpr uint32_t kPacketUnits = 960;
 std::vector<std::vector<uint8_t>> tonePackets(size_t count) {
   OpusParameters parameters;
   parameters.expectedLossPercent = 20;
-  AudioEncoder encoder(16'000, parameters);
+  OpusAudioEncoder encoder(16'000, parameters);
   std::vector<std::vector<uint8_t>> packets;
   for (size_t packet = 0; packet < count; ++packet) {
     std::vector<int16_t> pcm(320);
     for (size_t at = 0; at < pcm.size(); ++at)
       pcm[at] = static_cast<int16_t>(9'000 * std::sin(2 * M_PI * 200 * static_cast<double>(packet * 320 + at) / 16'000));
     std::vector<uint8_t> bytes(1200);
-    bytes.resize(encoder.encode(pcm.data(), bytes));
+    bytes.resize(encoder.encode(pcm, bytes));
     packets.push_back(std::move(bytes));
   }
   return packets;

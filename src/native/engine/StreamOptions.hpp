@@ -1,6 +1,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -34,13 +35,28 @@ struct ReceiverOptions {
 };
 
 struct SenderOptions {
+  /** RTX (RFC 4588): what is sent again goes out as a stream of its own. */
+  struct Retransmission {
+    uint32_t ssrc = 0;
+    uint8_t payloadType = 0;
+  };
+  /** RED (RFC 2198): each packet carries the payloads of so many before it. */
+  struct Redundancy {
+    uint8_t payloadType = 0;
+    int distance = 1;
+  };
+
   MediaKind kind = MediaKind::audio;
   std::string mid;
   uint32_t ssrc = 0;
   std::string cname;
   CodecParameters codec;
   OpusParameters opus;
+  /** Whether requests for what was lost are answered. */
   bool nack = false;
+  /** Without it, packets are sent again as they were. */
+  std::optional<Retransmission> retransmission;
+  std::optional<Redundancy> redundancy;
   /** How long an empty source is still encoded as silence. */
   int hangoverMs = 200;
 };
@@ -94,6 +110,9 @@ struct OutboundStats {
   uint64_t bytesSent = 0;
   uint64_t headerBytesSent = 0;
   uint64_t retransmittedPacketsSent = 0;
+  uint64_t retransmittedBytesSent = 0;
+  /** Monotonic, in us; 0 before the first. */
+  int64_t lastPacketSentUs = 0;
   uint64_t nackCount = 0;
   uint64_t pliCount = 0;
   /** -1 while no report has come. */

@@ -37,11 +37,17 @@ void Wiring::removeSink(Graph& graph, const std::shared_ptr<SinkTap>& sink) {
 }
 
 void Wiring::connectSender(Graph& graph, const std::shared_ptr<SenderStream>& sender,
-                           std::shared_ptr<Producer> producer, const OpusParameters& parameters) {
+                           std::shared_ptr<Producer> producer, const AudioEncoding& encoding) {
+  const auto found = streams_.find(sender.get());
+  const int hangoverMs = sender->options().hangoverMs;
+  if (found != streams_.end() && found->second->isOnlySender(sender.get()) &&
+      !findEncoder(producer.get(), encoding, hangoverMs)) {
+    auto* alone = dynamic_cast<EncoderStream*>(found->second.get());
+    if (alone != nullptr && alone->update(producer.get(), encoding, hangoverMs)) return;
+  }
   // The new stream first: when it is the old one, its encoder is kept.
   std::shared_ptr<PacketStream> stream;
-  if (producer) stream = streamFor(graph, std::move(producer), parameters, sender->options().hangoverMs);
-  const auto found = streams_.find(sender.get());
+  if (producer) stream = streamFor(graph, std::move(producer), encoding, hangoverMs);
   if (stream && found != streams_.end() && found->second == stream) return;
   if (stream) stream->addSender(sender);
   disconnectSender(graph, sender.get());
@@ -49,7 +55,7 @@ void Wiring::connectSender(Graph& graph, const std::shared_ptr<SenderStream>& se
 }
 
 std::shared_ptr<PacketStream> Wiring::streamFor(Graph& graph, std::shared_ptr<Producer> producer,
-                                                const OpusParameters& parameters, int hangoverMs) {
+                                                const AudioEncoding& encoding, int hangoverMs) {
   if (auto encoded = std::dynamic_pointer_cast<EncodedSource>(producer)) {
     for (const auto& replay : replays_)
       if (replay->isFor(encoded.get())) return replay;
@@ -57,11 +63,17 @@ std::shared_ptr<PacketStream> Wiring::streamFor(Graph& graph, std::shared_ptr<Pr
     graph.addTask(replays_.back());
     return replays_.back();
   }
-  for (const auto& encoder : encoders_)
-    if (encoder->isFor(producer.get(), parameters, hangoverMs)) return encoder;
-  encoders_.push_back(std::make_shared<EncoderStream>(std::move(producer), parameters, hangoverMs, nextPhase_++));
+  if (auto encoder = findEncoder(producer.get(), encoding, hangoverMs)) return encoder;
+  encoders_.push_back(std::make_shared<EncoderStream>(std::move(producer), encoding, hangoverMs, nextPhase_++));
   graph.addTask(encoders_.back());
   return encoders_.back();
+}
+
+std::shared_ptr<EncoderStream> Wiring::findEncoder(const Producer* producer, const AudioEncoding& encoding,
+                                                   int hangoverMs) const {
+  for (const auto& encoder : encoders_)
+    if (encoder->isFor(producer, encoding, hangoverMs)) return encoder;
+  return nullptr;
 }
 
 void Wiring::disconnectSender(Graph& graph, const SenderStream* sender) {

@@ -25,15 +25,17 @@ class Wiring {
   void addSink(Graph& graph, std::shared_ptr<SinkTap> sink);
   void removeSink(Graph& graph, const std::shared_ptr<SinkTap>& sink);
 
-  /** Null detaches. Senders of one producer with equal parameters share an encoder. */
+  /** Null detaches. Senders of one producer with equal encodings share an encoder. */
   void connectSender(Graph& graph, const std::shared_ptr<SenderStream>& sender, std::shared_ptr<Producer> producer,
-                     const OpusParameters& parameters);
+                     const AudioEncoding& encoding);
   void setLevelInterval(Graph& graph, std::shared_ptr<Producer> producer, int intervalMs);
   void clear();
 
  private:
   std::shared_ptr<PacketStream> streamFor(Graph& graph, std::shared_ptr<Producer> producer,
-                                          const OpusParameters& parameters, int hangoverMs);
+                                          const AudioEncoding& encoding, int hangoverMs);
+  std::shared_ptr<EncoderStream> findEncoder(const Producer* producer, const AudioEncoding& encoding,
+                                             int hangoverMs) const;
   void disconnectSender(Graph& graph, const SenderStream* sender);
 
   std::vector<std::shared_ptr<EncoderStream>> encoders_;
