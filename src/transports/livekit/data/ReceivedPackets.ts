@@ -1,0 +1,44 @@
+/** Senders, and messages of theirs, that are remembered; the oldest are forgotten. */
+const MAXIMUM_SENDERS = 4096;
+const MAXIMUM_NONCES = 4096;
+
+/**
+ * Which reliable packets came already. A sender numbers them, so its last number tells within a session; what it
+ * sends again after it joined anew has a nonce.
+ */
+export class ReceivedPackets {
+  /** Oldest use first, by the order of a Map. */
+  readonly #lastSequences = new Map<string, number>();
+  readonly #nonces = new Set<string>();
+
+  /** False for one that came already. Packets without a number, or without a sender, are always new. */
+  takeSequence(senderSid: string, sequence: number): boolean {
+    if (sequence === 0 || senderSid === "") return true;
+    const last = this.#lastSequences.get(senderSid) ?? 0;
+    if (sequence <= last) return false;
+    this.#lastSequences.delete(senderSid);
+    this.#lastSequences.set(senderSid, sequence);
+    if (this.#lastSequences.size > MAXIMUM_SENDERS) forgetOldest(this.#lastSequences);
+    return true;
+  }
+
+  /** False for one that came already. No nonce is always new. */
+  takeNonce(sender: string, nonce: Uint8Array): boolean {
+    if (nonce.length === 0) return true;
+    const key = `${sender} ${Buffer.from(nonce).toString("base64")}`;
+    if (this.#nonces.has(key)) return false;
+    this.#nonces.add(key);
+    if (this.#nonces.size > MAXIMUM_NONCES) forgetOldest(this.#nonces);
+    return true;
+  }
+
+  /** The last number of each sender, for the server when a session moves to another node. */
+  lastSequences(): { publisherSid: string; lastSeq: number }[] {
+    return [...this.#lastSequences].map(([publisherSid, lastSeq]) => ({ publisherSid, lastSeq }));
+  }
+}
+
+function forgetOldest(entries: Map<string, unknown> | Set<string>): void {
+  const [oldest] = entries.keys();
+  if (oldest !== undefined) entries.delete(oldest);
+}
