@@ -79,6 +79,9 @@ export class Batches {
       case RecordKind.senderLoss:
         this.senders.get(handle)?.emit("loss", a);
         break;
+      case RecordKind.dominantSpeaker:
+        this.mixers.get(handle)?.emit("speaker", a);
+        break;
       case RecordKind.bye:
         this.peers.get(handle)?.emit("bye", a);
         break;

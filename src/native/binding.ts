@@ -1,8 +1,10 @@
+import type { ProcessingBinding } from "./processing.ts";
+
 /**
  * What the addon exports, as it is: numbers, typed arrays and one callback a side. Handles are numbers that
  * are never used twice in a process; the wrappers of this folder own them.
  */
-export interface NativeBinding extends EngineBinding, TransportBinding {}
+export interface NativeBinding extends EngineBinding, TransportBinding, ProcessingBinding {}
 
 /** Kinds of the fixed-size records in a batch; see {@link RECORD_STRIDE}. */
 export const RecordKind = {
@@ -26,6 +28,8 @@ export const RecordKind = {
   senderLoss: 9,
   /** peer: RTCP BYE for ssrc */
   bye: 10,
+  /** mixer, input that speaks or 0 */
+  dominantSpeaker: 11,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
@@ -116,9 +120,10 @@ export interface SenderOptions {
 }
 
 export interface SinkOptions {
-  /** Hz: 8000, 12000, 16000, 24000, 44100 or 48000. */
+  /** Hz: any from 8000 to 192000. */
   sampleRate: number;
-  channels: 1 | 2;
+  /** 1 to 8. */
+  channels: number;
   /** Length of a frame in ms; a multiple of 10. */
   frameMs: number;
 }

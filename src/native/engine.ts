@@ -14,6 +14,7 @@ import type {
 } from "./binding.ts";
 import { NativeHandle } from "./handles.ts";
 import { loadBinding } from "./load.ts";
+import type { NativeObject, ProcessingOptions } from "./processing.ts";
 
 /** A frame of PCM from the engine. `pcm` is valid only until the listener returns: copy what you keep. */
 export interface EngineFrame {
@@ -33,6 +34,18 @@ export interface Level {
   rms: number;
   peak: number;
 }
+
+/** Processing by the engine's own audio processor, or by a vendor's library. */
+export type FilterOptions =
+  | (ProcessingOptions & { streamDelayMs?: number })
+  | {
+      plugin: NativeObject;
+      format: { sampleRate: number; channels: number };
+      /** JSON that the vendor's library understands. */
+      pluginOptions: string;
+      /** JSON that says whose audio it is. */
+      streamInfo: string;
+    };
 
 let shared: Engine | undefined;
 
@@ -114,6 +127,11 @@ export class Engine {
 
   createMixer(options: { sampleRate: number; channels: 1 | 2 }): EngineMixer {
     return new EngineMixer(this.binding, this.#batches, options);
+  }
+
+  /** @throws when a plugin makes no session with these options. */
+  createFilter(options: FilterOptions): EngineFilter {
+    return new EngineFilter(this.binding, this.#batches, options);
   }
 
   createSink(options: SinkOptions): EngineSink {
@@ -281,7 +299,11 @@ export class EncodedSource extends EngineProducer {
 
 /** The sum of any number of producers, each with a gain; itself a producer. */
 export class EngineMixer extends EngineProducer {
-  readonly events = new TypedEvents<{ input: [input: number, state: "flowing" | "starved"] }>();
+  readonly events = new TypedEvents<{
+    input: [input: number, state: "flowing" | "starved"];
+    /** The input that speaks now; 0 for none. */
+    speaker: [input: number];
+  }>();
 
   constructor(binding: NativeBinding, batches: Batches, options: { sampleRate: number; channels: 1 | 2 }) {
     super(binding, batches, binding.mixerCreate(options), "mixer");
@@ -309,6 +331,36 @@ export class EngineMixer extends EngineProducer {
   protected release(handle: number): void {
     this.batches.mixers.delete(handle);
     this.binding.mixerClose(handle);
+  }
+}
+
+/** Another producer, bound later, through a filter that runs on a codec thread. */
+export class EngineFilter extends EngineProducer {
+  constructor(binding: NativeBinding, batches: Batches, options: FilterOptions) {
+    const handle =
+      "plugin" in options
+        ? binding.filterCreatePlugin(
+            options.plugin,
+            options.format,
+            options.pluginOptions,
+            options.streamInfo,
+          )
+        : binding.filterCreateProcessor(options);
+    super(binding, batches, handle, "filter");
+  }
+
+  /** What it filters from now on; null: nothing. */
+  bind(producer: EngineProducer | null): void {
+    this.binding.filterBind(this.handle, producer?.handle ?? 0);
+  }
+
+  /** What is played to where that audio comes from, for echo cancellation. */
+  bindReverse(producer: EngineProducer | null): void {
+    this.binding.filterBindReverse(this.handle, producer?.handle ?? 0);
+  }
+
+  protected release(handle: number): void {
+    this.binding.producerClose(handle);
   }
 }
 

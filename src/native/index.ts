@@ -23,6 +23,7 @@ export type {
 export {
   EncodedSource,
   Engine,
+  EngineFilter,
   EngineForwarder,
   type EngineFrame,
   EngineMixer,
@@ -33,7 +34,9 @@ export {
   EngineSender,
   EngineSink,
   EngineSource,
+  type FilterOptions,
   type Level,
 } from "./engine.ts";
 export { NativeHandle } from "./handles.ts";
 export { loadBinding } from "./load.ts";
+export type { Loudness, NativeObject, ProcessingOptions, ResamplerQuality } from "./processing.ts";

@@ -11,6 +11,7 @@
 #include "EngineOptions.hpp"
 #include "EngineStatistics.hpp"
 #include "OpusEncoding.hpp"
+#include "Registration.hpp"
 
 namespace troupe::addon {
 
@@ -20,14 +21,11 @@ constexpr int kMaximumCodecThreads = 256;
 constexpr double kMaximumCapacityMs = 600'000;
 constexpr double kMaximumMs = 3'600'000;
 constexpr double kMaximumMark = 4294967295.0;
+constexpr int kLowestSinkRateHz = 8'000;
+constexpr int kHighestSinkRateHz = 192'000;
+constexpr int kMostSinkChannels = 8;
 
 using Info = Napi::CallbackInfo;
-
-Engine& engineOf(const Info& info) {
-  auto& host = AddonState::of(info.Env()).engine;
-  if (!host) throw Napi::Error::New(info.Env(), "The engine is not running");
-  return host->engine();
-}
 
 /** The engine, for calls that end something: null when it is not running and so has nothing left to end. */
 Engine* engineIfRunning(const Info& info) {
@@ -160,7 +158,10 @@ Napi::Value sinkCreate(const Info& info) {
   const Fields fields(options, "options");
   const int frameMs = fields.integer("frameMs", kTickMs, 1000);
   if (frameMs % kTickMs != 0) fields.fail("frameMs", "a multiple of 10");
-  return number(info, engineOf(info).createSink(pcmFormatOf(options, "options"), frameMs));
+  PcmFormat format;
+  format.rateHz = fields.integer("sampleRate", kLowestSinkRateHz, kHighestSinkRateHz);
+  format.channels = fields.integer("channels", 1, kMostSinkChannels);
+  return number(info, engineOf(info).createSink(format, frameMs));
 }
 void sinkBind(const Info& info) { engineOf(info).bindSink(handleArgument(info, 0), handleArgument(info, 1)); }
 void sinkClose(const Info& info) {
@@ -181,28 +182,6 @@ Napi::Value forwarderCreate(const Info& info) {
 }
 void forwarderClose(const Info& info) {
   if (Engine* engine = engineIfRunning(info)) engine->closeForwarder(handleArgument(info, 0));
-}
-
-/** Runs `function`; what C++ throws becomes an error of JavaScript. */
-template <auto function>
-Napi::Value guarded(const Info& info) {
-  try {
-    if constexpr (std::is_void_v<decltype(function(info))>) {
-      function(info);
-      return info.Env().Undefined();
-    } else {
-      return function(info);
-    }
-  } catch (const Napi::Error&) {
-    throw;
-  } catch (const std::exception& error) {
-    throw Napi::Error::New(info.Env(), error.what());
-  }
-}
-
-template <auto function>
-void add(Napi::Object exports, const char* name) {
-  exports.Set(name, Napi::Function::New<guarded<function>>(exports.Env(), name));
 }
 
 }  // namespace
@@ -247,6 +226,12 @@ void registerEngine(Napi::Env, Napi::Object exports) {
   add<producerClose>(exports, "producerClose");
   add<forwarderCreate>(exports, "forwarderCreate");
   add<forwarderClose>(exports, "forwarderClose");
+}
+
+Engine& engineOf(const Info& info) {
+  auto& host = AddonState::of(info.Env()).engine;
+  if (!host) throw Napi::Error::New(info.Env(), "The engine is not running");
+  return host->engine();
 }
 
 std::shared_ptr<PacketReceiver> enginePeerReceiver(Napi::Env env, uint32_t peer) {

@@ -10,6 +10,7 @@ namespace {
 Napi::Object initialize(Napi::Env env, Napi::Object exports) {
   env.SetInstanceData(new AddonState());
   registerEngine(env, exports);
+  registerProcessing(env, exports);
 #ifdef TROUPE_WITH_TRANSPORT
   registerTransport(env, exports);
 #endif

@@ -20,6 +20,7 @@ enum class RecordKind : uint8_t {
   dropped = 8,
   senderLoss = 9,
   bye = 10,
+  dominantSpeaker = 11,
 };
 
 /** Numbers per record: kind, handle and four values. */

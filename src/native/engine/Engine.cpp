@@ -53,6 +53,7 @@ void Engine::stop() {
   sinks_.clear();
   mixers_.clear();
   mixMinuses_.clear();
+  filters_.clear();
   sources_.clear();
   encodedSources_.clear();
   producers_.clear();
@@ -77,6 +78,7 @@ Engine::Stats Engine::stats() const {
                    {"sinks", sinks_.size()},
                    {"mixers", mixers_.size()},
                    {"mixMinuses", mixMinuses_.size()},
+                   {"filters", filters_.size()},
                    {"forwarders", forwarders_.size()},
                    {"encoders", AudioEncoder::alive()},
                    {"decoders", AudioDecoder::alive()}};

@@ -69,6 +69,13 @@ class Engine {
   void removeMixerInput(uint32_t mixer, uint32_t input);
   uint32_t createMixMinus(uint32_t mixer, uint32_t input);
 
+  /** A producer that is another one, bound later, through `filter`. */
+  uint32_t createFilter(std::unique_ptr<AudioFilter> filter);
+  /** 0 lets go. */
+  void bindFilter(uint32_t filter, uint32_t producer);
+  /** What is played to where the producer's audio comes from; 0 for nothing. */
+  void bindFilterReverse(uint32_t filter, uint32_t producer);
+
   uint32_t createSender(uint32_t peer, SenderOptions options);
   /** 0 detaches. */
   void setSenderProducer(uint32_t sender, uint32_t producer);
@@ -81,7 +88,7 @@ class Engine {
   void closeSink(uint32_t sink);
 
   void setLevelInterval(uint32_t producer, int intervalMs);
-  /** Closes a source, an encoded source, a mixer or a mix-minus. */
+  /** Closes a source, an encoded source, a mixer, a mix-minus or a filter. */
   void closeProducer(uint32_t producer);
 
   uint32_t createForwarder(uint32_t receiver, uint32_t peer, const ForwardingOptions& options);
@@ -110,12 +117,19 @@ class Engine {
     std::vector<uint32_t> mixMinuses;
   };
 
+  struct FilterEntry {
+    std::shared_ptr<FilteredProducer> filter;
+    uint32_t producer = 0;
+    uint32_t reverse = 0;
+  };
+
   static uint32_t nextHandle();
   std::shared_ptr<Producer> producer(uint32_t handle) const;
   std::shared_ptr<Producer> decodable(uint32_t handle) const;
   MixerEntry& mixer(uint32_t handle);
-  /** Whether `producer` hears `mixer`, through any number of mixers. */
-  bool hears(uint32_t producer, uint32_t mixer) const;
+  /** Whether `producer` hears `other`, through any number of mixers and filters. */
+  bool hears(uint32_t producer, uint32_t other) const;
+  FilterEntry& filter(uint32_t handle, uint32_t producer);
   void connectSender(const SenderEntry& sender);
   void forgetProducer(uint32_t handle);
   template <typename Type>
@@ -134,6 +148,7 @@ class Engine {
   std::unordered_map<uint32_t, ForwarderEntry> forwarders_;
   std::unordered_map<uint32_t, std::shared_ptr<SinkTap>> sinks_;
   std::unordered_map<uint32_t, MixerEntry> mixers_;
+  std::unordered_map<uint32_t, FilterEntry> filters_;
   std::unordered_map<uint32_t, std::shared_ptr<Source>> sources_;
   std::unordered_map<uint32_t, std::shared_ptr<EncodedSource>> encodedSources_;
   /** Mix-minus to its mixer. */

@@ -1,4 +1,4 @@
-// The part of Engine that has to do with mixers, and with producers that end.
+// The part of Engine that has to do with mixers and filters, and with producers that end.
 #include <algorithm>
 #include <stdexcept>
 #include <utility>
@@ -36,14 +36,16 @@ uint32_t Engine::addMixerInput(uint32_t handle, uint32_t producerHandle, float g
   return input;
 }
 
-bool Engine::hears(uint32_t producerHandle, uint32_t mixerHandle) const {
+bool Engine::hears(uint32_t producerHandle, uint32_t other) const {
+  if (producerHandle == other) return true;
   if (const auto minus = mixMinuses_.find(producerHandle); minus != mixMinuses_.end())
-    return hears(minus->second, mixerHandle);
-  if (producerHandle == mixerHandle) return true;
+    return hears(minus->second, other);
+  if (const auto filter = filters_.find(producerHandle); filter != filters_.end())
+    return hears(filter->second.producer, other) || hears(filter->second.reverse, other);
   const auto found = mixers_.find(producerHandle);
   if (found == mixers_.end()) return false;
   return std::any_of(found->second.inputs.begin(), found->second.inputs.end(),
-                     [&](const auto& input) { return hears(input.second, mixerHandle); });
+                     [&](const auto& input) { return hears(input.second, other); });
 }
 
 void Engine::setMixerGain(uint32_t handle, uint32_t input, float gain, int rampMs) {
@@ -69,6 +71,36 @@ uint32_t Engine::createMixMinus(uint32_t handle, uint32_t input) {
   return minus;
 }
 
+uint32_t Engine::createFilter(std::unique_ptr<AudioFilter> filter) {
+  const uint32_t handle = nextHandle();
+  const auto added = std::make_shared<FilteredProducer>(handle, std::move(filter));
+  filters_.emplace(handle, FilterEntry{added, 0, 0});
+  producers_.emplace(handle, added);
+  scheduler_.post([this, added](Graph& graph) { wiring_.addFilter(graph, added); });
+  return handle;
+}
+
+Engine::FilterEntry& Engine::filter(uint32_t handle, uint32_t producerHandle) {
+  const auto found = filters_.find(handle);
+  if (found == filters_.end()) throw std::invalid_argument("There is no filter " + std::to_string(handle));
+  if (producerHandle != 0 && hears(producerHandle, handle)) throw std::invalid_argument("A filter cannot hear itself");
+  return found->second;
+}
+
+void Engine::bindFilter(uint32_t handle, uint32_t producerHandle) {
+  FilterEntry& entry = filter(handle, producerHandle);
+  auto from = decodable(producerHandle);
+  entry.producer = producerHandle;
+  scheduler_.post([filter = entry.filter, from = std::move(from)](Graph&) { filter->bind(from); });
+}
+
+void Engine::bindFilterReverse(uint32_t handle, uint32_t producerHandle) {
+  FilterEntry& entry = filter(handle, producerHandle);
+  auto from = decodable(producerHandle);
+  entry.reverse = producerHandle;
+  scheduler_.post([filter = entry.filter, from = std::move(from)](Graph&) { filter->bindReverse(from); });
+}
+
 void Engine::closeProducer(uint32_t handle) {
   if (const auto found = mixers_.find(handle); found != mixers_.end()) {
     const std::vector<uint32_t> minuses = std::move(found->second.mixMinuses);
@@ -78,7 +110,7 @@ void Engine::closeProducer(uint32_t handle) {
     if (const auto owner = mixers_.find(minus->second); owner != mixers_.end())
       std::erase(owner->second.mixMinuses, handle);
     mixMinuses_.erase(minus);
-  } else if (sources_.erase(handle) == 0 && encodedSources_.erase(handle) == 0) {
+  } else if (sources_.erase(handle) == 0 && encodedSources_.erase(handle) == 0 && filters_.erase(handle) == 0) {
     return;
   }
   forgetProducer(handle);
@@ -91,6 +123,10 @@ void Engine::forgetProducer(uint32_t handle) {
     if (entry.producer == handle) entry.producer = 0;
   for (auto& [id, entry] : mixers_)
     std::erase_if(entry.inputs, [handle](const auto& input) { return input.second == handle; });
+  for (auto& [id, entry] : filters_) {
+    if (entry.producer == handle) entry.producer = 0;
+    if (entry.reverse == handle) entry.reverse = 0;
+  }
   scheduler_.post([this, gone = found->second](Graph& graph) { wiring_.removeProducer(graph, gone); });
   producers_.erase(found);
 }

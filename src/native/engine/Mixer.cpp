@@ -1,9 +1,19 @@
 #include "Mixer.hpp"
 
 #include <algorithm>
-#include <limits>
 
 namespace troupe {
+
+namespace {
+
+float meanSquare(std::span<const int32_t> samples) {
+  float sum = 0;
+  // One sample in four tells loudness well enough.
+  for (size_t at = 0; at < samples.size(); at += 4) sum += static_cast<float>(samples[at]) * static_cast<float>(samples[at]);
+  return 4 * sum / static_cast<float>(samples.size());
+}
+
+}  // namespace
 
 Mixer::~Mixer() {
   for (const auto& input : inputs_) input->producer->close(input->output);
@@ -47,18 +57,14 @@ Mixer::Input* Mixer::find(uint32_t input) {
 
 bool Mixer::produce(const Tick& tick, PcmFrame& frame) {
   sum(tick);
-  if (heard_ == 0) return false;
-  saturate(nullptr, frame);
-  return true;
+  return limit(nullptr, limiter_, frame);
 }
 
-bool Mixer::mixWithout(uint32_t input, const Tick& tick, PcmFrame& frame) {
+bool Mixer::mixWithout(uint32_t input, const Tick& tick, Limiter& limiter, PcmFrame& frame) {
   sum(tick);
   const Input* without = find(input);
   if (without != nullptr && !without->heard) without = nullptr;
-  if (heard_ - (without != nullptr ? 1 : 0) == 0) return false;
-  saturate(without, frame);
-  return true;
+  return limit(without, limiter, frame);
 }
 
 void Mixer::sum(const Tick& tick) {
@@ -74,6 +80,7 @@ void Mixer::sum(const Tick& tick) {
     if (input->concealed) ++concealed_;
     for (size_t at = 0; at < format_.samples(); ++at) sum_[at] += input->scaled[at];
   }
+  nameSpeaker(tick);
 }
 
 void Mixer::pullInput(Input& input, const Tick& tick) {
@@ -84,8 +91,10 @@ void Mixer::pullInput(Input& input, const Tick& tick) {
     input.concealed = frame->concealed;
     input.ramp.apply(std::span(frame->samples).first(format_.samples()), format_.channels, input.scaled);
     input.silentTicks = 0;
+    input.energy = DominantSpeaker::smooth(input.energy, meanSquare(std::span(input.scaled).first(format_.samples())));
     flowing = true;
   } else {
+    input.energy = DominantSpeaker::smooth(input.energy, 0);
     input.ramp.skip(format_.samplesPerChannel());
     if (++input.silentTicks >= kStarvedAfterTicks) flowing = false;
   }
@@ -94,15 +103,25 @@ void Mixer::pullInput(Input& input, const Tick& tick) {
   tick.out.event(RecordKind::mixerInput, handle(), input.handle, flowing ? 1 : 0);
 }
 
-void Mixer::saturate(const Input* without, PcmFrame& frame) const {
+bool Mixer::limit(const Input* without, Limiter& limiter, PcmFrame& frame) {
+  // What the limiter still holds is part of the mix.
+  if (heard_ - (without != nullptr ? 1 : 0) == 0 && !limiter.holdsSound()) return false;
   frame.format = format_;
   frame.concealed = concealed_ - (without != nullptr && without->concealed ? 1 : 0) > 0;
-  constexpr int32_t kLowest = std::numeric_limits<int16_t>::min();
-  constexpr int32_t kHighest = std::numeric_limits<int16_t>::max();
-  for (size_t at = 0; at < format_.samples(); ++at) {
-    const int32_t sample = without != nullptr ? sum_[at] - without->scaled[at] : sum_[at];
-    frame.samples[at] = static_cast<int16_t>(std::clamp(sample, kLowest, kHighest));
+  const std::span<int16_t> out = std::span(frame.samples).first(format_.samples());
+  if (without == nullptr) {
+    limiter.process(std::span(sum_).first(out.size()), out);
+    return true;
   }
+  for (size_t at = 0; at < out.size(); ++at) rest_[at] = sum_[at] - without->scaled[at];
+  limiter.process(std::span(rest_).first(out.size()), out);
+  return true;
+}
+
+void Mixer::nameSpeaker(const Tick& tick) {
+  candidates_.clear();
+  for (const auto& input : inputs_) candidates_.push_back({input->handle, input->energy});
+  if (speaker_.update(candidates_)) tick.out.event(RecordKind::dominantSpeaker, handle(), speaker_.current());
 }
 
 }  // namespace troupe

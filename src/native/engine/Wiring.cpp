@@ -12,17 +12,24 @@ void Wiring::removeProducer(Graph& graph, const std::shared_ptr<Producer>& produ
   for (const auto& sink : sinks_)
     if (sink->upstream() == producer.get()) sink->bind(nullptr);
   for (const auto& mixer : mixers_) mixer->removeProducer(producer.get());
+  for (const auto& filter : filters_) filter->removeProducer(producer.get());
   std::vector<const SenderStream*> senders;
   for (const auto& [sender, stream] : streams_)
     if (stream->upstream() == producer.get()) senders.push_back(sender);
   for (const SenderStream* sender : senders) disconnectSender(graph, sender);
   std::erase_if(mixers_, [&](const auto& held) { return held.get() == producer.get(); });
+  std::erase_if(filters_, [&](const auto& held) { return held.get() == producer.get(); });
   graph.removeProducer(producer.get());
 }
 
 void Wiring::addMixer(Graph& graph, std::shared_ptr<Mixer> mixer) {
   mixers_.push_back(mixer);
   graph.addProducer(std::move(mixer));
+}
+
+void Wiring::addFilter(Graph& graph, std::shared_ptr<FilteredProducer> filter) {
+  filters_.push_back(filter);
+  graph.addProducer(std::move(filter));
 }
 
 void Wiring::addSink(Graph& graph, std::shared_ptr<SinkTap> sink) {
@@ -108,6 +115,7 @@ void Wiring::clear() {
   sinks_.clear();
   levels_.clear();
   mixers_.clear();
+  filters_.clear();
 }
 
 }  // namespace troupe

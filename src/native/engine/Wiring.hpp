@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "EncoderStream.hpp"
+#include "FilteredProducer.hpp"
 #include "Graph.hpp"
 #include "LevelTap.hpp"
 #include "Mixer.hpp"
@@ -22,6 +23,7 @@ class Wiring {
   void removeProducer(Graph& graph, const std::shared_ptr<Producer>& producer);
 
   void addMixer(Graph& graph, std::shared_ptr<Mixer> mixer);
+  void addFilter(Graph& graph, std::shared_ptr<FilteredProducer> filter);
   void addSink(Graph& graph, std::shared_ptr<SinkTap> sink);
   void removeSink(Graph& graph, const std::shared_ptr<SinkTap>& sink);
 
@@ -43,6 +45,7 @@ class Wiring {
   std::unordered_map<const SenderStream*, std::shared_ptr<PacketStream>> streams_;
   std::vector<std::shared_ptr<SinkTap>> sinks_;
   std::vector<std::shared_ptr<Mixer>> mixers_;
+  std::vector<std::shared_ptr<FilteredProducer>> filters_;
   std::unordered_map<const Producer*, std::shared_ptr<LevelTap>> levels_;
   /** Counts streams, so that their packets are due at different ticks. */
   uint32_t nextPhase_ = 0;
