@@ -96,6 +96,22 @@ describe("AudioMixer", () => {
     source.close();
   });
 
+  it("tells who speaks, and when that input has left", () => {
+    const { engine, mixer, source } = create();
+    const heard: unknown[] = [];
+    mixer.on("dominantSpeaker", (speaker) => heard.push(speaker));
+    const input = mixer.add(source);
+    const number = engine.lastMixerInput;
+    engine.dominantSpeaker(mixer.producer, number);
+    engine.dominantSpeaker(mixer.producer, number);
+    expect(mixer.dominantSpeaker).toBe(input);
+    input.remove();
+    engine.dominantSpeaker(mixer.producer, 0);
+    expect(heard).toEqual([input, null]);
+    mixer.close();
+    source.close();
+  });
+
   it("refuses itself, what is no producer, and gains out of range", () => {
     const { mixer, source } = create();
     const invalid = expect.objectContaining({ code: "INVALID_OPTION" });

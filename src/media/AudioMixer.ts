@@ -35,9 +35,17 @@ export type MixerInputEvents = {
   removed: [];
 };
 
+/** What an {@link AudioMixer} reports. */
+export type AudioMixerEvents = {
+  /** Who speaks loudest by now, for longer than a noise lasts; null once that input has left. */
+  dominantSpeaker: [input: MixerInput | null];
+};
+
 /**
- * Adds up any number of tracks, sources and mixers, each with a gain. It follows tracks over reconnects and lets go
- * of producers that end; the producers stay their owners'.
+ * Adds up any number of tracks, sources and mixers, each with a gain; a limiter that looks 2.5 ms
+ * ahead keeps the sum within 16 bits. It runs by the engine's clock and waits for no input; {@link FrameMixer} goes at
+ * the pace of its reader. It follows tracks over reconnects and lets go of producers that end; the producers stay
+ * their owners'.
  *
  * @example
  * const mixer = new AudioMixer({ sampleRate: 48_000 });
@@ -46,19 +54,22 @@ export type MixerInputEvents = {
  * connection.publish(mixer);
  * music.setGain(0.1, { rampMs: 150 });
  */
-export class AudioMixer implements AudioProducer {
+export class AudioMixer extends TypedEvents<AudioMixerEvents> implements AudioProducer {
   readonly sampleRate: number;
   readonly channels: number;
   readonly producerEvents = new TypedEvents<ProducerEvents>();
   readonly #mixer: EngineMixer;
   readonly #inputs = new Set<MixerInput>();
   #closed = false;
+  #speaker: MixerInput | null = null;
 
   constructor(options: AudioMixerOptions = {}, engine: Pick<Engine, "createMixer"> = Engine.shared()) {
+    super();
     const { sampleRate, channels } = parseOptions(optionsSchema, options, "AudioMixer");
     this.sampleRate = sampleRate;
     this.channels = channels;
     this.#mixer = engine.createMixer({ sampleRate, channels: channels as 1 | 2 });
+    this.#mixer.events.on("speaker", (number) => this.#onSpeaker(number));
   }
 
   get producer(): EngineProducer | null {
@@ -75,6 +86,11 @@ export class AudioMixer implements AudioProducer {
 
   get inputs(): MixerInput[] {
     return [...this.#inputs];
+  }
+
+  /** The input that speaks; null while nobody has. */
+  get dominantSpeaker(): MixerInput | null {
+    return this.#speaker;
   }
 
   /**
@@ -109,6 +125,7 @@ export class AudioMixer implements AudioProducer {
     this.producerEvents.removeAllListeners();
     this.#mixer.close();
     this.#mixer.events.removeAllListeners();
+    this.removeAllListeners();
   }
 
   [Symbol.dispose](): void {
@@ -117,6 +134,13 @@ export class AudioMixer implements AudioProducer {
 
   async [Symbol.asyncDispose](): Promise<void> {
     this.close();
+  }
+
+  #onSpeaker(number: number): void {
+    const speaker = this.inputs.find((input) => input.isNumber(number)) ?? null;
+    if (speaker === this.#speaker) return;
+    this.#speaker = speaker;
+    this.emit("dominantSpeaker", speaker);
   }
 }
 
@@ -167,6 +191,11 @@ export class MixerInput extends TypedEvents<MixerInputEvents> {
 
   get removed(): boolean {
     return this.#removed;
+  }
+
+  /** For AudioMixer: whether the engine knows it by this number. */
+  isNumber(number: number): boolean {
+    return this.#number === number;
   }
 
   /** Changes the gain, at once or over `rampMs`. */

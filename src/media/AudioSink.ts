@@ -12,7 +12,7 @@ import { parseOptions, TroupeError, TypedEvents } from "../core/index.ts";
 import { Engine, type EngineFrame, type EngineProducer, type EngineSink } from "../native/index.ts";
 import type { AudioFrame } from "./AudioFrame.ts";
 import { AudioStream } from "./AudioStream.ts";
-import { channelsSchema, durationSchema, sampleRateSchema } from "./format.ts";
+import { durationSchema, sinkChannelsSchema, sinkRateSchema } from "./format.ts";
 import { PcmBuffer } from "./PcmBuffer.ts";
 import { type AudioProducer, followProducer, requireProducer } from "./producer.ts";
 
@@ -26,21 +26,24 @@ export type AudioSinkEvents = {
 };
 
 const optionsSchema = z.object({
-  sampleRate: sampleRateSchema.default(48_000),
-  channels: channelsSchema.default(1),
+  sampleRate: sinkRateSchema.default(48_000),
+  channels: sinkChannelsSchema.default(1),
   frameMs: durationSchema(10, 1_000).multipleOf(10, { error: "a multiple of 10" }).default(10),
   bufferMs: durationSchema(10, 60_000).default(1_000),
   detachedMs: durationSchema(0, 3_600_000).default(30_000),
 });
 
 const streamSchema = durationSchema(10, 60_000);
+const capacitySchema = z
+  .int({ error: "a whole number of frames, 0 for no bound" })
+  .nonnegative({ error: "a whole number of frames, 0 for no bound" });
 const timeoutSchema = durationSchema(0, 3_600_000);
 
 /** How a sink is made. */
 export interface AudioSinkOptions {
-  /** Hz: 8000, 12000, 16000, 24000, 44100 or 48000; 48000 when left out. The engine converts. */
+  /** Hz: any whole number from 8000 to 192000; 48000 when left out. The engine converts. */
   sampleRate?: number;
-  /** 1 or 2; 1 when left out. */
+  /** 1 to 8; 1 when left out. Beyond stereo the first two carry it, and mono goes to all. */
   channels?: number;
   /** Length of a frame in ms, a multiple of 10; 10 when left out. */
   frameMs?: number;
@@ -93,7 +96,7 @@ export class AudioSink extends TypedEvents<AudioSinkEvents> implements AsyncIter
     this.frameMs = frameMs;
     this.#bufferMs = bufferMs;
     this.#buffer = new PcmBuffer(Math.ceil((sampleRate * bufferMs) / 1000), channels);
-    this.#sink = engine.createSink({ sampleRate, channels: channels as 1 | 2, frameMs });
+    this.#sink = engine.createSink({ sampleRate, channels, frameMs });
     this.#sink.events.on("frame", (frame) => this.#onFrame(frame));
     this.#actor = startActor(sinkMachine, { id: "sink", input: { detachedMs }, clock });
     watchActor<{ value: SinkState; context: { reason: string } }>(
@@ -150,10 +153,14 @@ export class AudioSink extends TypedEvents<AudioSinkEvents> implements AsyncIter
     return this.#waitForSamples(samplesPerChannel, timeoutMs);
   }
 
-  /** Its frames from now on; each stream has a queue of its own that drops the oldest frames when it is full. */
-  stream(options: { bufferMs?: number } = {}): AudioStream {
+  /**
+   * Its frames from now on; each stream has a queue of its own, of `bufferMs` or of `capacity` frames, that drops the
+   * oldest when it is full. With a capacity of 0 it drops nothing, for readers that are sure to catch up.
+   */
+  stream(options: { bufferMs?: number; capacity?: number } = {}): AudioStream {
     const bufferMs = parseOptions(streamSchema, options.bufferMs ?? this.#bufferMs, "bufferMs");
-    const frames = Math.max(1, Math.floor(bufferMs / this.frameMs));
+    const bound = options.capacity ?? Math.max(1, Math.floor(bufferMs / this.frameMs));
+    const frames = parseOptions(capacitySchema, bound, "capacity");
     const stream = new AudioStream(frames, (it) => this.#streams.delete(it));
     if (this.#closed) stream.end();
     else this.#streams.add(stream);

@@ -15,7 +15,7 @@ export class AudioStream implements AsyncIterableIterator<AudioFrame> {
   #ended = false;
   #dropped = 0;
 
-  /** For AudioSink. `capacity` is the number of frames that wait at most. */
+  /** For AudioSink. `capacity` is the number of frames that wait at most, 0 for any number. */
   constructor(capacity: number, onReturn: (stream: AudioStream) => void) {
     this.#capacity = capacity;
     this.#onReturn = onReturn;
@@ -35,7 +35,7 @@ export class AudioStream implements AsyncIterableIterator<AudioFrame> {
       return;
     }
     this.#frames.push(copy);
-    if (this.#frames.length <= this.#capacity) return;
+    if (this.#capacity === 0 || this.#frames.length <= this.#capacity) return;
     this.#frames.shift();
     this.#dropped += 1;
   }

@@ -1,17 +1,40 @@
 // Audio as users hold it: sources, sinks, mixers, frames, recordings, levels. The engine below does the work.
-export type { EngineProducer, EngineReceiver, EngineSender, Level, OpusParameters } from "../native/index.ts";
-export { type AudioFrame, concatenateFrames, copyFrame, createFrame, frameDurationMs } from "./AudioFrame.ts";
+export type {
+  EngineProducer,
+  EngineReceiver,
+  EngineSender,
+  Level,
+  OpusParameters,
+  ResamplerQuality,
+} from "../native/index.ts";
+export {
+  type AudioFrame,
+  type AudioFrameJson,
+  combineAudioFrames,
+  concatenateFrames,
+  copyFrame,
+  createFrame,
+  type FrameOptions,
+  frameDurationMs,
+  frameFromJson,
+  frameToJson,
+  remixFrame,
+  silentFrame,
+} from "./AudioFrame.ts";
 export {
   AudioMixer,
+  type AudioMixerEvents,
   type AudioMixerOptions,
   type MixerInput,
   type MixerInputEvents,
   type MixMinus,
 } from "./AudioMixer.ts";
+export { AudioResampler, type AudioResamplerOptions } from "./AudioResampler.ts";
 export { AudioSink, type AudioSinkEvents, type AudioSinkOptions } from "./AudioSink.ts";
 export { AudioSource, type AudioSourceEvents, type AudioSourceOptions } from "./AudioSource.ts";
 export type { AudioStream } from "./AudioStream.ts";
 export { decodeWav, type WavAudio } from "./decodeWav.ts";
+export { FrameMixer, type FrameMixerOptions, type FrameStream } from "./FrameMixer.ts";
 export { LevelMeter } from "./LevelMeter.ts";
 export { type AudioProducer, type ProducerEvents, requireProducer } from "./producer.ts";
 export { Recorder, type RecorderEvents, type RecorderOptions } from "./Recorder.ts";

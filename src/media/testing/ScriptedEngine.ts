@@ -68,6 +68,10 @@ export class ScriptedEngine {
     this.#emit(RecordKind.mixerInput, mixer!.handle, input, state === "starved" ? 0 : 1);
   }
 
+  dominantSpeaker(mixer: EngineProducer | null, input: number): void {
+    this.#emit(RecordKind.dominantSpeaker, mixer!.handle, input, 0);
+  }
+
   /** The number of the input that was added last. */
   get lastMixerInput(): number {
     return this.#handles;
