@@ -135,6 +135,10 @@ export class BrowserParty implements Party {
     await this.#page.evaluate(([to, message]) => window.party.send(to!, message!), [label, data]);
   }
 
+  async stats(): Promise<never> {
+    throw new Error("the page gives no statistics");
+  }
+
   async leave(): Promise<void> {
     await this.#page.evaluate(() => window.party.disconnect());
     await this.#collect();

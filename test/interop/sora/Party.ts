@@ -18,6 +18,8 @@ export interface Party {
   /** What it heard since. */
   heard(): Promise<Int16Array>;
   send(label: string, text: string): Promise<void>;
+  /** The WebRTC statistics. */
+  stats(): Promise<{ type: string; [member: string]: unknown }[]>;
   /** Leaves in order and ends. */
   leave(): Promise<void>;
   /** Ends, whatever state it is in. */

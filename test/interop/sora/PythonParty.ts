@@ -26,7 +26,7 @@ export class PythonParty implements Party {
   private constructor(name: string, python: string, options: PythonOptions) {
     this.name = name;
     this.#events = new PartyEvents(name);
-    const parameters = JSON.stringify({ role: "sendrecv", ...options });
+    const parameters = JSON.stringify({ ...options, role: options.role ?? "sendrecv" });
     this.#child = spawn(python, ["-u", SCRIPT, parameters]);
     this.#child.stdin.on("error", () => {});
     this.#child.stderr.setEncoding("utf8").on("data", (text: string) => {
@@ -38,14 +38,19 @@ export class PythonParty implements Party {
     this.#ended = new Promise((resolve) => this.#child.once("close", () => resolve()));
   }
 
+  /** Starts to join; how that goes is in its events. */
+  static start(name: string, python: string, options: PythonOptions): PythonParty {
+    return new PythonParty(name, python, options);
+  }
+
   /** Resolves once it was told of its own arrival. */
   static async join(name: string, python: string, options: PythonOptions): Promise<PythonParty> {
-    const party = new PythonParty(name, python, options);
+    const party = PythonParty.start(name, python, options);
     try {
       await party.until("own connection.created", ({ event, own }) => event === "notify" && own === true);
     } catch (error) {
       await party.close();
-      throw new Error(`${(error as Error).message}\n${party.#errors}`);
+      throw error;
     }
     return party;
   }
@@ -54,8 +59,12 @@ export class PythonParty implements Party {
     return this.#events.all;
   }
 
-  until(what: string, fits: (event: PartyEvent) => boolean): Promise<PartyEvent> {
-    return this.#events.until(what, fits);
+  async until(what: string, fits: (event: PartyEvent) => boolean): Promise<PartyEvent> {
+    try {
+      return await this.#events.until(what, fits);
+    } catch (error) {
+      throw new Error(`${(error as Error).message}\n${this.#errors}`);
+    }
   }
 
   async play(pcm: Int16Array, loop: boolean): Promise<void> {
@@ -75,6 +84,11 @@ export class PythonParty implements Party {
     const data = Buffer.from(text).toString("base64");
     const { sent } = await this.#ask({ command: "send", label, data }, "sent");
     if (sent !== true) throw new Error(`${this.name}: send_data_channel gave ${sent}`);
+  }
+
+  async stats(): Promise<{ type: string; [member: string]: unknown }[]> {
+    const { stats } = await this.#ask({ command: "stats" }, "stats");
+    return stats as { type: string }[];
   }
 
   async leave(): Promise<void> {

@@ -25,8 +25,13 @@ export class TroupeParty implements Party {
     this.#listen();
   }
 
+  /** Starts to join; how that goes is in its events. */
+  static start(name: string, options: SoraOptions): TroupeParty {
+    return new TroupeParty(name, options);
+  }
+
   static async join(name: string, options: SoraOptions): Promise<TroupeParty> {
-    const party = new TroupeParty(name, options);
+    const party = TroupeParty.start(name, options);
     await party.connection.connected();
     return party;
   }
@@ -58,6 +63,10 @@ export class TroupeParty implements Party {
     await this.connection.send(label, text);
   }
 
+  async stats(): Promise<{ type: string; [member: string]: unknown }[]> {
+    return this.connection.getStats();
+  }
+
   async leave(): Promise<void> {
     await this.close();
   }
@@ -84,7 +93,14 @@ export class TroupeParty implements Party {
   #listen(): void {
     const { connection } = this;
     const push = (event: string, fields: object) => this.#events.push({ event, ...fields });
-    connection.on("notify", (message) => push("notify", { message }));
+    connection.on("offer", ({ connection_id }) => push("offer", { connection_id }));
+    connection.on("notify", (message) =>
+      push("notify", { message, own: message.connection_id === connection.connectionId }),
+    );
+    connection.on("push", (message) => push("push", { message }));
+    connection.on("signalingMessage", (_path, direction, raw) =>
+      push("signaling", { direction, message: JSON.parse(raw) }),
+    );
     connection.on("switched", (message) => push("switched", { message }));
     connection.on("wsClose", (code, reason) => push("ws_close", { code, reason }));
     connection.on("dataChannel", (label) => push("data_channel", { label }));

@@ -85,6 +85,11 @@ class Ear:
         return np.clip(mix, -32768, 32767).astype(np.int16)
 
 
+def as_bytes(extra):
+    """PEM comes as text and is wanted as bytes."""
+    return {name: value.encode() if name in ("ca_cert", "client_cert", "client_key") else value for name, value in extra.items()}
+
+
 sora = Sora()
 ear = Ear()
 sends = options["role"] != "recvonly"
@@ -93,10 +98,8 @@ connection = sora.create_connection(
     signaling_urls=options["urls"],
     role=options["role"],
     channel_id=options["channel"],
-    audio=True,
-    video=False,
     audio_source=source,
-    **options.get("extra", {}),
+    **{"audio": True, "video": False, **as_bytes(options.get("extra", {}))},
 )
 disconnected = threading.Event()
 own_id = None
@@ -127,6 +130,13 @@ connection.on_message = lambda label, data: emit("message", label=label, data=ba
 connection.on_switched = lambda raw: emit("switched", message=json.loads(raw))
 connection.on_ws_close = lambda code, reason: emit("ws_close", code=code, reason=reason)
 connection.on_disconnect = on_disconnect
+
+
+def on_signaling_message(path, direction, raw):
+    emit("signaling", direction=str(direction).rsplit(".", 1)[-1].lower(), message=json.loads(raw))
+
+
+connection.on_signaling_message = on_signaling_message
 
 player = Player(source) if sends else None
 if player:

@@ -1,15 +1,14 @@
 // Sora's official SDKs against the stage, the client and each other. Run by scripts/interop-sora.sh.
-import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { createInterface } from "node:readline";
-import { fileURLToPath } from "node:url";
 import { BrowserParty, type JoinPage, launchBrowser, servePage } from "./BrowserParty.ts";
 import { botChecks } from "./botChecks.ts";
 import { browserChecks } from "./browserChecks.ts";
 import { Checks } from "./Checks.ts";
+import { checklistChecks } from "./checklistChecks.ts";
 import { pythonChecks } from "./pythonChecks.ts";
+import { startStage } from "./StageProcess.ts";
 import { join16, SAMPLE_RATE, silence, speak, tone, writeWav } from "./sound.ts";
 
 /** What everything may take, in ms. */
@@ -34,10 +33,11 @@ const watchdog = setTimeout(() => {
 const checks = new Checks();
 const folder = await mkdtemp(join(tmpdir(), "troupe-interop-"));
 const page = await servePage();
-const stage = await startStage(page.origin);
+const stage = await startStage({ allowedOrigins: [page.origin] });
 try {
   const room = { url: stage.signalingUrl, python, sentence: SENTENCE, speech: await speak(SENTENCE) };
   if (wants("python")) await pythonChecks(checks, room);
+  if (wants("checklist")) await checklistChecks(checks, { stage, python });
   if (wants("browser")) {
     const loop = join16(silence(1), room.speech, silence(1), tone(BROWSER_HZ, 3));
     await withBrowser(loop, (joinPage) =>
@@ -76,26 +76,4 @@ async function withBrowser(
       await browser.close();
     }
   });
-}
-
-async function startStage(origin: string) {
-  const script = fileURLToPath(new URL("stageProcess.ts", import.meta.url));
-  const child = spawn(process.execPath, ["--conditions=troupe-source", script, origin], {
-    stdio: ["pipe", "pipe", "inherit"],
-  });
-  const ended = new Promise<void>((resolve) => child.once("close", () => resolve()));
-  const lines = createInterface({ input: child.stdout });
-  const first = await Promise.race([
-    new Promise<string>((resolve) => lines.once("line", resolve)),
-    ended.then(() => Promise.reject(new Error("the stage did not start"))),
-  ]);
-  return {
-    signalingUrl: (JSON.parse(first) as { signalingUrl: string }).signalingUrl,
-    close: async () => {
-      child.stdin.end();
-      const killer = setTimeout(() => child.kill("SIGKILL"), 5000);
-      await ended;
-      clearTimeout(killer);
-    },
-  };
 }
