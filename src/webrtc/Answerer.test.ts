@@ -42,39 +42,51 @@ describe("an answer", () => {
   it.each<[keyof typeof SORA_OFFERS, string[], string[]]>([
     [
       "upstream recvonly, one downstream",
-      ["audio 0 sendonly opus", "audio 1 recvonly opus"],
+      ["audio 0 sendonly opus red pcmu", "audio 1 recvonly opus red pcmu"],
       ["+1 A0B1C2D3E4F5G6H7J8K9M0N1P2"],
     ],
-    ["upstream sendrecv without msid", ["audio 0 sendrecv opus"], []],
+    ["upstream sendrecv without msid", ["audio 0 sendrecv opus red pcmu"], []],
     [
       "downstream before upstream, with video and data",
       [
         "video video_x recvonly vp8 rtx h264 rtx av1",
-        "audio down recvonly opus",
+        "audio down recvonly opus red pcmu",
         "application data sendrecv",
-        "audio up sendonly opus",
+        "audio up sendonly opus red pcmu",
       ],
       ["+video_x peer+one/2", "+down peer+one/2"],
     ],
-    ["no ssrc", ["audio 0 sendonly opus", "audio 1 recvonly opus"], ["+1 peer"]],
+    ["no ssrc", ["audio 0 sendonly opus red pcmu", "audio 1 recvonly opus red pcmu"], ["+1 peer"]],
     [
       "inactive placeholders",
-      ["audio 0 inactive opus", "audio 1 inactive opus", "video 2 inactive vp8 rtx h264 rtx av1"],
+      [
+        "audio 0 inactive opus red pcmu",
+        "audio 1 inactive opus red pcmu",
+        "video 2 inactive vp8 rtx h264 rtx av1",
+      ],
       [],
     ],
     [
       "simulcast upstream video",
-      ["audio audio_1 sendonly opus", "video video_1 inactive vp8 rtx h264 rtx av1"],
+      ["audio audio_1 sendonly opus red pcmu", "video video_1 inactive vp8 rtx h264 rtx av1"],
       [],
     ],
-    ["session-level ICE, candidates, unknown attributes", ["audio 0 sendonly opus"], []],
-    ["no mid and no group", ["audio -0 sendonly opus"], []],
+    ["session-level ICE, candidates, unknown attributes", ["audio 0 sendonly opus red pcmu"], []],
+    ["no mid and no group", ["audio -0 sendonly opus red pcmu"], []],
     [
       "rejected line and one outside the bundle",
-      ["audio 0 rejected opus", "audio 1 sendonly opus", "audio 2 rejected opus red pcmu telephone-event"],
+      [
+        "audio 0 rejected opus red pcmu",
+        "audio 1 sendonly opus red pcmu",
+        "audio 2 rejected opus red pcmu telephone-event",
+      ],
       [],
     ],
-    ["bundle-only with port 0", ["audio 0 sendonly opus", "audio 1 recvonly opus"], ["+1 p"]],
+    [
+      "bundle-only with port 0",
+      ["audio 0 sendonly opus red pcmu", "audio 1 recvonly opus red pcmu"],
+      ["+1 p"],
+    ],
   ])("to a Sora offer: %s", (name, expected, tracks) => {
     const { session, engine, log } = create();
     const answer = session.acceptOffer(SORA_OFFERS[name]!, firstAudio());
@@ -151,16 +163,81 @@ describe("an answer", () => {
 
   it("leaves a line inactive that has no codec in common", () => {
     const { session, engine, log } = create();
-    const pcmu = [
-      "m=audio 9 UDP/TLS/RTP/SAVPF 0",
+    const g722 = [
+      "m=audio 9 UDP/TLS/RTP/SAVPF 9",
       "a=mid:0",
       "a=sendrecv",
       "a=rtcp-mux",
-      "a=rtpmap:0 PCMU/8000",
+      "a=rtpmap:9 G722/8000",
     ];
-    const sdp = offer({ session: bundle("0"), media: [pcmu] });
-    expect(summary(session.acceptOffer(sdp, () => ({ send: {} })))).toEqual(["audio 0 inactive pcmu"]);
+    const sdp = offer({ session: bundle("0"), media: [g722] });
+    expect(summary(session.acceptOffer(sdp, () => ({ send: {} })))).toEqual(["audio 0 inactive g722"]);
     expect([engine.senders.size, engine.receivers.size, log.length]).toEqual([0, 0, 0]);
+  });
+
+  it("sends G.711 where nothing else is offered, in packets as long as the m-line asks", () => {
+    const { session, engine } = create();
+    const pcma = [
+      "m=audio 9 UDP/TLS/RTP/SAVPF 8 0",
+      "a=mid:0",
+      "a=sendrecv",
+      "a=rtcp-mux",
+      "a=ptime:40",
+      "a=maxptime:60",
+    ];
+    const sdp = offer({ session: bundle("0"), media: [pcma] });
+    expect(summary(session.acceptOffer(sdp, () => ({ send: {} })))).toEqual(["audio 0 sendrecv pcma pcmu"]);
+    const [sender] = engine.senders.values();
+    expect(sender?.codec).toEqual({ payloadType: 8, name: "pcma", clockRate: 8_000, channels: 1 });
+    expect(sender?.opus).toEqual({ frameMs: 40 });
+  });
+
+  it("says what it would like to be sent, not what the far side plays", () => {
+    const { session, engine } = create();
+    const stereo = audio("0", "sendrecv").map((line) =>
+      line.startsWith("a=fmtp:111")
+        ? "a=fmtp:111 minptime=10;useinbandfec=0;sprop-stereo=1;stereo=1;maxaveragebitrate=20000;maxplaybackrate=16000"
+        : line,
+    );
+    const sdp = offer({ session: bundle("0"), media: [stereo] });
+    const answer = session.acceptOffer(sdp, () => ({ send: { opus: { channels: 2 } } }));
+    expect(answer).toContain("a=fmtp:111 minptime=10;useinbandfec=1;stereo=1;sprop-stereo=1\r\n");
+    const [sender] = engine.senders.values();
+    expect(sender?.opus).toEqual({
+      fec: false,
+      dtx: false,
+      channels: 2,
+      bitRate: 20_000,
+      maxPlaybackRate: 16_000,
+    });
+  });
+
+  it("takes redundant and repeated audio, and sends both where it is asked to", () => {
+    const { session, engine } = create();
+    const repaired = [
+      ...audio("0", "sendrecv").map((line) => line.replace("SAVPF 111 63 0 110", "SAVPF 63 111 112")),
+      "a=rtpmap:112 rtx/48000/2",
+      "a=fmtp:112 apt=63",
+      "a=ssrc-group:FID 1001 1002",
+      ...track("peer", 1001),
+      ...track("peer", 1002),
+    ];
+    const sdp = offer({ session: bundle("0"), media: [repaired] });
+    const answer = session.acceptOffer(sdp, () => ({ send: { redundancy: 2 } }));
+    expect(summary(answer)).toEqual(["audio 0 sendrecv red opus rtx"]);
+    const [receiver] = engine.receivers.values();
+    expect(receiver).toMatchObject({ ssrcs: [1001], retransmissionSsrcs: [[1001, 1002]] });
+    expect(receiver?.codecs.map(({ associatedPayloadType }) => associatedPayloadType)).toEqual([
+      111,
+      undefined,
+      63,
+    ]);
+    const [sender] = engine.senders.values();
+    expect(sender?.redundancy).toEqual({ payloadType: 63, distance: 2 });
+    const repair = sender?.retransmission;
+    expect(repair?.payloadType).toBe(112);
+    expect(answer).toContain(`a=ssrc-group:FID ${sender?.ssrc} ${repair?.ssrc}\r\n`);
+    expect(answer).toContain(`a=ssrc:${repair?.ssrc} cname:${sender?.cname}\r\n`);
   });
 
   it("refuses a line without a format that it can name, and one of an unknown kind", () => {

@@ -1,8 +1,9 @@
 import { TroupeError } from "../core/index.ts";
 import { remoteTransport } from "./Bundle.ts";
 import { type Changes, noChanges, note, type SessionParts } from "./SessionParts.ts";
-import { canEncode, canReceive, OPUS, VIDEO_CODECS, withoutDanglingRetransmission } from "./sdp/codecs.ts";
+import { canEncode, canReceive, OPUS, VIDEO_CODECS, withoutDangling } from "./sdp/codecs.ts";
 import { acceptedExtensions, type HeaderExtension } from "./sdp/extensions.ts";
+import { answeredFormat } from "./sdp/opus.ts";
 import { type Description, type MediaLine, parseDescription } from "./sdp/parse.ts";
 import type { WrittenLine } from "./sdp/write.ts";
 import { directionOf, receives, type SessionTransceiver, sends } from "./Transceiver.ts";
@@ -100,6 +101,7 @@ export class Answerer {
       streamId: choice.send?.streamId ?? "",
       codecs,
       opus: choice.send?.opus,
+      redundancy: choice.send?.redundancy,
       noSender: choice.send?.noSender ?? false,
     });
     transceiver.mid = line.mid;
@@ -115,7 +117,12 @@ export class Answerer {
     if (form === "application") return this.#parts.bundle.applicationLine(mid, line);
     if (form === "rejected" || !transceiver) return { form: "rejected", type, mid, protocol, formats };
     const track = sends(direction) ? transceiver.written : null;
-    return { form: "media", kind: transceiver.kind, mid, protocol, direction, codecs, extensions, track };
+    const sendsStereo = track !== null && transceiver.opus?.channels === 2;
+    const answered = codecs.map((codec) =>
+      codec.name === "opus" ? { ...codec, format: answeredFormat(codec, sendsStereo) } : codec,
+    );
+    const { kind } = transceiver;
+    return { form: "media", kind, mid, protocol, direction, codecs: answered, extensions, track };
   }
 }
 
@@ -140,7 +147,7 @@ function plan(line: MediaLine, index: number, bundled: boolean, choose: Choose):
 
 function planMedia(line: MediaLine, kind: MediaKind, index: number, choose: Choose): Plan {
   const known = line.codecs.filter((codec) => canReceive(kind, codec)).map(withKnownFeedback);
-  const usable = withoutDanglingRetransmission(known);
+  const usable = withoutDangling(known);
   const choice = choose({
     index,
     mid: line.mid,
@@ -183,6 +190,7 @@ function applyPlan(one: Plan, transceiver: SessionTransceiver, changes: Changes)
   if (choice.send) {
     transceiver.streamId = choice.send.streamId ?? "";
     transceiver.opus = choice.send.opus;
+    transceiver.redundancy = choice.send.redundancy;
     transceiver.noSender = choice.send.noSender ?? false;
   }
   transceiver.direction = direction;
@@ -190,6 +198,7 @@ function applyPlan(one: Plan, transceiver: SessionTransceiver, changes: Changes)
     direction,
     codecs,
     remoteSsrcs: line.ssrcs,
+    remoteRetransmissionSsrcs: line.retransmissionSsrcs,
     remoteStreamId: line.streamId,
     remoteTrackId: line.trackId,
     // A line on which we are to send may say sendrecv without anything to come: packets then decide.

@@ -57,6 +57,7 @@ export class Offerer {
       streamId: options.streamId ?? "",
       codecs,
       opus: options.opus,
+      redundancy: options.redundancy,
       noSender: options.noSender ?? false,
     });
     const line = this.#placeFor(options);
@@ -265,6 +266,7 @@ function agreementOf(
     ),
     codecs: usable ? agreed : transceiver.codecs,
     remoteSsrcs: answered.ssrcs,
+    remoteRetransmissionSsrcs: answered.retransmissionSsrcs,
     remoteStreamId: answered.streamId,
     remoteTrackId: answered.trackId,
     announced: true,

@@ -3,6 +3,7 @@ import { audio, bundle, offer, track } from "../../test/fixtures/sdp.ts";
 import { FakeEngine, FakeTransport, ManualClock } from "../../test/fixtures/webrtc.ts";
 import type { EngineProducer } from "../native/index.ts";
 import { Session } from "./Session.ts";
+import { OPUS, OPUS_RTX, PCMU, RED } from "./sdp/codecs.ts";
 import { parseDescription } from "./sdp/parse.ts";
 import type { SessionEvents, Transceiver } from "./types.ts";
 
@@ -82,6 +83,29 @@ describe("two sessions", () => {
     expect(stage.engine.extensions).toEqual(client.engine.extensions);
     expect(stage.transport.remote[0]?.setup).toBe("active");
     expect(client.transport.remote[0]?.setup).toBe("passive");
+  });
+
+  it("agree on redundant audio as the offerer prefers it", () => {
+    const both = pair();
+    const { stage, client } = both;
+    stage.session.addTransceiver({
+      kind: "audio",
+      direction: "sendrecv",
+      streamId: "peer",
+      codecs: [RED, OPUS, OPUS_RTX, PCMU],
+    });
+    const { offered } = exchange(both);
+    expect(offered).toContain("m=audio 9 UDP/TLS/RTP/SAVPF 63 111 112 0\r\n");
+    expect(offered).toContain("a=fmtp:63 111/111\r\n");
+    expect(offered).toContain("a=rtpmap:0 PCMU/8000\r\n");
+    for (const { engine } of [stage, client]) {
+      const [sender] = engine.senders.values();
+      expect(sender).toMatchObject({ nack: true, redundancy: { payloadType: 63, distance: 1 } });
+      // The retransmission format is of plain Opus, which is not what goes out.
+      expect(sender).not.toHaveProperty("retransmission");
+      const [receiver] = engine.receivers.values();
+      expect(receiver?.codecs.map(({ name }) => name)).toEqual(["red", "opus", "rtx", "pcmu"]);
+    }
   });
 
   it("keep the order of the m-lines and count versions up", () => {

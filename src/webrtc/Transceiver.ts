@@ -7,7 +7,8 @@ import type {
   OpusParameters,
   ReceiverOptions,
 } from "../native/index.ts";
-import { canEncode, engineCodec, opusParameters } from "./sdp/codecs.ts";
+import { engineCodec, type SendingCodecs, sendingCodecs } from "./sdp/codecs.ts";
+import { opusParameters, packetLength } from "./sdp/opus.ts";
 import type { WrittenTrack } from "./sdp/write.ts";
 import type { Direction, MediaKind, SdpCodec, Transceiver } from "./types.ts";
 
@@ -19,6 +20,7 @@ export interface Agreement {
   direction: Direction;
   codecs: SdpCodec[];
   remoteSsrcs: number[];
+  remoteRetransmissionSsrcs: [ssrc: number, retransmissionSsrc: number][];
   remoteStreamId: string;
   remoteTrackId: string;
   /** Whether the far side has something to send, as far as signalling says. */
@@ -37,6 +39,7 @@ export interface SessionTransceiverOptions {
   streamId: string;
   codecs: SdpCodec[];
   opus: Partial<OpusParameters> | undefined;
+  redundancy: number | undefined;
   noSender: boolean;
   cname: string;
   newSsrc: () => number;
@@ -69,6 +72,7 @@ export class SessionTransceiver implements Transceiver {
   direction: Direction;
   streamId: string;
   opus: Partial<OpusParameters> | undefined;
+  redundancy: number | undefined;
   noSender: boolean;
   currentDirection: Direction | null = null;
   receiver: EngineReceiver | null = null;
@@ -78,12 +82,15 @@ export class SessionTransceiver implements Transceiver {
   remoteStreamId = "";
   remoteTrackId = "";
   localSsrc: number;
+  localRetransmissionSsrc: number | undefined;
+  #remoteRetransmissionSsrcs: [ssrc: number, retransmissionSsrc: number][] = [];
   closed = false;
   /** Whether `track` fired and `trackRemoved` did not yet. */
   #announced = false;
   #hasSent = false;
   #producer: EngineProducer | null = null;
-  #sentPayloadType = -1;
+  /** What the sender was made for; another agreement takes another sender. */
+  #sentCodecs = "";
 
   constructor(peer: EnginePeer, options: SessionTransceiverOptions) {
     this.#peer = peer;
@@ -95,17 +102,21 @@ export class SessionTransceiver implements Transceiver {
     this.streamId = options.streamId;
     this.codecs = options.codecs;
     this.opus = options.opus;
+    this.redundancy = options.redundancy;
     this.noSender = options.noSender;
     this.cname = options.cname;
   }
 
   get nack(): boolean {
-    return this.codecs[0]?.feedback?.includes("nack") ?? false;
+    return this.codecs.some(({ feedback }) => feedback?.includes("nack"));
   }
 
   /** What SDP says of the track that it sends. */
   get written(): WrittenTrack {
-    return { streamId: this.streamId, trackId: this.trackId, ssrc: this.localSsrc, cname: this.cname };
+    const { streamId, trackId, localSsrc: ssrc, cname } = this;
+    if (this.#repairs) this.localRetransmissionSsrc ??= this.#newSsrc();
+    const repair = this.#repairs ? { retransmissionSsrc: this.localRetransmissionSsrc } : {};
+    return { streamId, trackId, ssrc, cname, ...repair };
   }
 
   get announced(): boolean {
@@ -122,6 +133,7 @@ export class SessionTransceiver implements Transceiver {
     if (removed || !receives(agreement.direction)) this.#endReceiver();
     this.currentDirection = agreement.direction;
     this.codecs = agreement.codecs;
+    this.#remoteRetransmissionSsrcs = agreement.remoteRetransmissionSsrcs;
     this.remoteStreamId = agreement.remoteStreamId;
     this.remoteTrackId = agreement.remoteTrackId;
     if (receives(agreement.direction)) this.#receive(agreement.remoteSsrcs);
@@ -185,7 +197,13 @@ export class SessionTransceiver implements Transceiver {
       ssrcs: this.remoteSsrcs,
       codecs: this.codecs.map(engineCodec),
       nack: this.nack,
+      ...(this.#isRepaired ? { retransmissionSsrcs: this.#remoteRetransmissionSsrcs } : {}),
     };
+  }
+
+  /** Whether audio comes again as RTX. Video is passed on as it comes, its repairs too. */
+  get #isRepaired(): boolean {
+    return this.kind === "audio" && this.#remoteRetransmissionSsrcs.length > 0;
   }
 
   #endReceiver(): void {
@@ -196,35 +214,63 @@ export class SessionTransceiver implements Transceiver {
     this.#announced = false;
   }
 
+  /** Whether audio that we send is to be sent again as RTX. A forwarder passes repairs on under SSRCs of its own. */
+  get #repairs(): boolean {
+    return this.kind === "audio" && !this.noSender && this.#sending?.retransmission !== undefined;
+  }
+
+  get #sending(): SendingCodecs | undefined {
+    return this.noSender ? undefined : sendingCodecs(this.codecs, this.redundancy);
+  }
+
   #send(active: boolean): void {
-    const codec = this.noSender ? undefined : this.codecs.find(canEncode);
-    if (this.sender && (!active || codec?.payloadType !== this.#sentPayloadType)) {
+    const sending = this.#sending;
+    const sentCodecs = JSON.stringify(sending && describe(sending));
+    if (this.sender && (!active || sentCodecs !== this.#sentCodecs)) {
       this.sender.close();
       this.sender = null;
     }
     if (!active) {
       // A new start under an old SSRC would upset SRTP's packet index (RFC 3711, section 3.3.1).
       if (this.#hasSent) this.localSsrc = this.#newSsrc();
+      if (this.#hasSent) this.localRetransmissionSsrc = undefined;
       this.#hasSent = false;
       return;
     }
     this.#hasSent = true;
-    if (!codec) return;
-    if (this.sender) this.sender.update(opusParameters(codec, this.opus));
-    else this.#startSender(codec);
+    if (!sending) return;
+    if (this.sender) this.sender.update(this.#encoding(sending.codec));
+    else this.#startSender(sending);
+    this.#sentCodecs = sentCodecs;
   }
 
-  #startSender(codec: SdpCodec): void {
-    this.#sentPayloadType = codec.payloadType;
+  #startSender(sending: SendingCodecs): void {
+    const { retransmissionSsrc } = this.written;
     this.sender = this.#peer.createSender({
       kind: this.kind,
       mid: this.mid,
       ssrc: this.localSsrc,
       cname: this.cname,
-      codec: engineCodec(codec),
-      opus: opusParameters(codec, this.opus),
+      codec: engineCodec(sending.codec),
+      opus: this.#encoding(sending.codec),
       nack: this.nack,
+      ...(sending.redundancy ? { redundancy: sending.redundancy } : {}),
+      ...(sending.retransmission && retransmissionSsrc !== undefined
+        ? {
+            retransmission: { ssrc: retransmissionSsrc, payloadType: sending.retransmission.payloadType },
+          }
+        : {}),
     });
     if (this.#producer && !this.#producer.closed) this.sender.setProducer(this.#producer);
   }
+
+  #encoding(codec: SdpCodec): Partial<OpusParameters> {
+    if (codec.name === "opus") return opusParameters(codec, this.opus);
+    const frameMs = packetLength(codec, this.opus?.frameMs);
+    return frameMs === undefined ? {} : { frameMs };
+  }
+}
+
+function describe({ codec, redundancy, retransmission }: SendingCodecs): unknown[] {
+  return [codec.payloadType, codec.name, redundancy, retransmission?.payloadType];
 }

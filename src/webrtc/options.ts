@@ -13,6 +13,8 @@ const codec = z.object({
   channels: z.int().min(1).max(255),
   format: attribute.optional(),
   feedback: z.array(attribute).max(32).optional(),
+  packetMs: z.number().min(1).max(1000).optional(),
+  maximumPacketMs: z.number().min(1).max(1000).optional(),
 });
 
 const schema = z.object({
@@ -23,6 +25,7 @@ const schema = z.object({
   opus: z
     .custom<TransceiverOptions["opus"]>((value) => value === undefined || typeof value === "object")
     .optional(),
+  redundancy: z.int().min(0).max(2).optional(),
   mid: token.optional(),
   noSender: z.boolean().optional(),
 });

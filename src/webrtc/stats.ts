@@ -42,6 +42,7 @@ interface OutboundRtpStreamStats extends Identified<"outbound-rtp"> {
   bytesSent: number;
   headerBytesSent: number;
   retransmittedPacketsSent: number;
+  retransmittedBytesSent: number;
   nackCount: number;
   pliCount: number;
 }
@@ -216,7 +217,8 @@ function outbound(
   const localId = `O${mid}-${ssrc}`;
   const id = `R${mid}-${ssrc}`;
   const reported = stream.roundTripTime >= 0;
-  const { packetsSent, bytesSent, headerBytesSent, retransmittedPacketsSent, nackCount, pliCount } = stream;
+  const { packetsSent, bytesSent, headerBytesSent, nackCount, pliCount } = stream;
+  const { retransmittedPacketsSent, retransmittedBytesSent } = stream;
   const local: OutboundRtpStreamStats = {
     ...common,
     id: localId,
@@ -227,6 +229,7 @@ function outbound(
     bytesSent,
     headerBytesSent,
     retransmittedPacketsSent,
+    retransmittedBytesSent,
     nackCount,
     pliCount,
   };

@@ -18,6 +18,9 @@ export type MediaKind = "audio" | "video";
 export interface SdpCodec extends CodecParameters {
   /** The value of its fmtp attribute: `minptime=10;useinbandfec=1`. */
   format?: string;
+  /** How long its packets should be and may be at most, in ms: the m-line's ptime and maxptime attributes. */
+  packetMs?: number;
+  maximumPacketMs?: number;
   /** Values of its rtcp-fb attributes: `nack`, `nack pli`, `ccm fir`. */
   feedback?: string[];
 }
@@ -67,6 +70,11 @@ export interface TransceiverOptions {
   codecs?: SdpCodec[];
   /** How to encode; what the far side's format parameters say fills in the rest. */
   opus?: Partial<OpusParameters>;
+  /**
+   * How many earlier payloads each packet carries as RED, 0 to 2, where both sides have RED. When left out: 1 where RED
+   * stands before its codec, else none.
+   */
+  redundancy?: number;
   /** Numbers are given out when left out. */
   mid?: string;
   /** Announce an SSRC but leave sending to a forwarder. */
@@ -97,6 +105,8 @@ export interface AnswerChoice {
     opus?: Partial<OpusParameters>;
     /** Names of codecs to send, in order of preference; what we can encode when left out. */
     codecs?: string[];
+    /** As in {@link TransceiverOptions}. */
+    redundancy?: number;
     /** Announce an SSRC but leave sending to a forwarder. */
     noSender?: boolean;
   };

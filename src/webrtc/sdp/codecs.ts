@@ -1,8 +1,5 @@
-import type { CodecParameters, OpusParameters } from "../../native/index.ts";
+import type { CodecParameters } from "../../native/index.ts";
 import type { MediaKind, SdpCodec } from "../types.ts";
-
-/** bit/s: about what Opus takes for mono speech at full band; what a lower ceiling is measured against. */
-const USUAL_BIT_RATE = 32_000;
 
 const VIDEO_FEEDBACK = ["nack", "nack pli", "ccm fir"];
 
@@ -15,6 +12,33 @@ export const OPUS: SdpCodec = {
   format: "minptime=10;useinbandfec=1",
   feedback: ["nack"],
 };
+
+/**
+ * Redundant Opus (RFC 2198). Behind Opus in an offer it is taken and not sent; before it, it is what we send where the
+ * far side agrees.
+ */
+export const RED: SdpCodec = {
+  payloadType: 63,
+  name: "red",
+  clockRate: 48_000,
+  channels: 2,
+  format: "111/111",
+  feedback: [],
+};
+
+/** Opus sent again on request as a stream of its own (RFC 4588). */
+export const OPUS_RTX: SdpCodec = {
+  payloadType: 112,
+  name: "rtx",
+  clockRate: 48_000,
+  channels: 2,
+  format: "apt=111",
+  feedback: [],
+};
+
+/** G.711 as telephony has it: 64 kbit/s at 8 kHz. */
+export const PCMU: SdpCodec = { payloadType: 0, name: "pcmu", clockRate: 8_000, channels: 1, feedback: [] };
+export const PCMA: SdpCodec = { payloadType: 8, name: "pcma", clockRate: 8_000, channels: 1, feedback: [] };
 
 /** The video codecs that can be offered and forwarded, each with its retransmission format behind it. */
 export const VIDEO_CODECS: readonly SdpCodec[] = [
@@ -66,25 +90,95 @@ export function writtenName(name: string): string {
 }
 
 /** Whether the engine can make packets of it. */
-export function canEncode(codec: SdpCodec): boolean {
-  return codec.name === "opus" && codec.clockRate === 48_000;
+export function canEncode({ name, clockRate }: SdpCodec): boolean {
+  return name === "opus" ? clockRate === OPUS.clockRate : isG711(name) && clockRate === PCMU.clockRate;
 }
 
-/** Whether we ask for it to be sent to us: Opus for audio; any known video, which is forwarded or dropped. */
+/**
+ * Whether we ask for it to be sent to us: what we can decode for audio, plain, redundant or sent again; any known
+ * video, which is forwarded or dropped.
+ */
 export function canReceive(kind: MediaKind, codec: SdpCodec): boolean {
-  if (kind === "audio") return canEncode(codec);
-  return codec.name === "rtx" || VIDEO_CODECS.some(({ name }) => name === codec.name);
+  if (codec.name === "rtx") return true;
+  if (kind === "audio") return canEncode(codec) || isRedundancy(codec);
+  return VIDEO_CODECS.some(({ name }) => name === codec.name);
 }
 
-/** Without retransmission formats of codecs that are not there: libwebrtc refuses those. */
-export function withoutDanglingRetransmission(codecs: readonly SdpCodec[]): SdpCodec[] {
-  const numbers = new Set(codecs.filter(({ name }) => name !== "rtx").map(({ payloadType }) => payloadType));
-  return codecs.filter((codec) => codec.name !== "rtx" || numbers.has(Number(formatParameter(codec, "apt"))));
+/** Without formats that repeat codecs that are not there: libwebrtc refuses those. */
+export function withoutDangling(codecs: readonly SdpCodec[]): SdpCodec[] {
+  const primary = codecs.filter(({ name }) => name !== "rtx" && name !== "red");
+  const redundant = codecs.filter((codec) => codec.name === "red" && refersTo(codec, primary));
+  const repairable = [...primary, ...redundant];
+  return codecs.filter((codec) =>
+    codec.name === "rtx" ? refersTo(codec, repairable) : repairable.includes(codec),
+  );
+}
+
+function refersTo(codec: SdpCodec, others: readonly SdpCodec[]): boolean {
+  const target = associatedPayloadType(codec);
+  return others.some(({ payloadType }) => payloadType === target);
+}
+
+/** What `rtx` repairs (RFC 4588, section 8.6), and what the blocks of `red` are encoded in (RFC 2198, section 5). */
+function associatedPayloadType(codec: SdpCodec): number | undefined {
+  if (codec.name === "rtx") return Number(formatParameter(codec, "apt"));
+  if (codec.name !== "red") return undefined;
+  const numbers = new Set(codec.format?.split("/").map(Number));
+  // Blocks of more than one encoding are more than we unpack.
+  return numbers.size === 1 ? [...numbers][0] : undefined;
 }
 
 /** What the engine is told of a codec. */
-export function engineCodec({ payloadType, name, clockRate, channels }: SdpCodec): CodecParameters {
-  return { payloadType, name, clockRate, channels };
+export function engineCodec(codec: SdpCodec): CodecParameters {
+  const { payloadType, name, clockRate, channels } = codec;
+  const associated = associatedPayloadType(codec);
+  return {
+    payloadType,
+    name,
+    clockRate,
+    channels,
+    ...(associated === undefined ? {} : { associatedPayloadType: associated }),
+  };
+}
+
+/** What an audio sender sends of what was agreed. */
+export interface SendingCodecs {
+  codec: SdpCodec;
+  /** RED around it. */
+  redundancy?: { payloadType: number; distance: number };
+  /** RTX for it. */
+  retransmission?: SdpCodec;
+}
+
+/**
+ * Picks the first codec that we can encode. Redundancy goes around it as `distance` says; without that, one payload
+ * back where `red` stands before the codec itself, as libwebrtc has it.
+ */
+export function sendingCodecs(codecs: readonly SdpCodec[], distance?: number): SendingCodecs | undefined {
+  const codec = codecs.find(canEncode);
+  if (!codec) return undefined;
+  const result: SendingCodecs = { codec };
+  const red = codecs.find((one) => one.name === "red" && associatedPayloadType(one) === codec.payloadType);
+  const wanted = distance ?? (red && codecs.indexOf(red) < codecs.indexOf(codec) ? 1 : 0);
+  if (red && wanted > 0) result.redundancy = { payloadType: red.payloadType, distance: wanted };
+  const sent = result.redundancy?.payloadType ?? codec.payloadType;
+  const rtx = codecs.find((one) => one.name === "rtx" && associatedPayloadType(one) === sent);
+  return rtx ? { ...result, retransmission: rtx } : result;
+}
+
+function isG711(name: string): boolean {
+  return name === "pcmu" || name === "pcma";
+}
+
+function isRedundancy({ name, clockRate }: SdpCodec): boolean {
+  return name === "red" && clockRate === OPUS.clockRate;
+}
+
+function packetTimes({ packetMs, maximumPacketMs }: SdpCodec): Partial<SdpCodec> {
+  return {
+    ...(packetMs === undefined ? {} : { packetMs }),
+    ...(maximumPacketMs === undefined ? {} : { maximumPacketMs }),
+  };
 }
 
 function sameCodec(a: SdpCodec, b: SdpCodec): boolean {
@@ -92,7 +186,7 @@ function sameCodec(a: SdpCodec, b: SdpCodec): boolean {
 }
 
 /** One parameter of a codec's fmtp value; undefined when it is not there. */
-function formatParameter(codec: SdpCodec, name: string): string | undefined {
+export function formatParameter(codec: SdpCodec, name: string): string | undefined {
   for (const part of codec.format?.split(";") ?? []) {
     const at = part.indexOf("=");
     if (at > 0 && part.slice(0, at).trim().toLowerCase() === name) return part.slice(at + 1).trim();
@@ -106,29 +200,14 @@ export function intersectCodecs(ours: readonly SdpCodec[], theirs: readonly SdpC
   for (const their of theirs) {
     const our =
       ours.find((one) => one.payloadType === their.payloadType && sameCodec(one, their)) ??
-      (their.name === "rtx" ? undefined : ours.find((one) => sameCodec(one, their)));
+      (their.name === "rtx" || their.name === "red" ? undefined : ours.find((one) => sameCodec(one, their)));
     if (!our || result.some(({ payloadType }) => payloadType === our.payloadType)) continue;
     const feedback = (our.feedback ?? []).filter((one) => their.feedback?.includes(one));
-    result.push({ ...our, format: their.format, feedback });
+    // Formats that name payload types keep ours: the numbers are ours.
+    const format = our.name === "rtx" || our.name === "red" ? our.format : their.format;
+    result.push({ ...our, format, feedback, ...packetTimes(their) });
   }
-  return withoutDanglingRetransmission(result);
-}
-
-/** What the far side's Opus parameters (RFC 7587, section 6.1) ask of a sender; what `wanted` says wins. */
-export function opusParameters(
-  codec: SdpCodec,
-  wanted: Partial<OpusParameters> = {},
-): Partial<OpusParameters> {
-  const asked: Partial<OpusParameters> = {
-    fec: formatParameter(codec, "useinbandfec") === "1",
-    dtx: formatParameter(codec, "usedtx") === "1",
-  };
-  const bitRate = wanted.bitRate ?? USUAL_BIT_RATE;
-  const ceiling = Number(formatParameter(codec, "maxaveragebitrate"));
-  if (ceiling >= 6000 && ceiling < bitRate) asked.bitRate = ceiling;
-  const frameMs = Number(formatParameter(codec, "ptime"));
-  if (frameMs === 10 || frameMs === 20 || frameMs === 40 || frameMs === 60) asked.frameMs = frameMs;
-  return { ...asked, ...wanted, ...(asked.bitRate ? { bitRate: asked.bitRate } : {}) };
+  return withoutDangling(result);
 }
 
 /**
@@ -140,15 +219,18 @@ export class PayloadTypes {
   /** The codecs as they may be offered: renumbered where their number means something else already. */
   allocate(codecs: readonly SdpCodec[]): SdpCodec[] {
     const moved = new Map<number, number>();
-    return codecs.map((codec) => {
-      const numbered = this.#number(codec, moved);
-      moved.set(codec.payloadType, numbered.payloadType);
-      return numbered;
-    });
+    const numbered = new Map<SdpCodec, SdpCodec>();
+    // What names another's number comes after it, in whatever order they are preferred.
+    for (const codec of codecs.toSorted((a, b) => namingDepth(a) - namingDepth(b))) {
+      const result = this.#number(codec, moved);
+      moved.set(codec.payloadType, result.payloadType);
+      numbered.set(codec, result);
+    }
+    return codecs.map((codec) => numbered.get(codec)!);
   }
 
   #number(codec: SdpCodec, moved: Map<number, number>): SdpCodec {
-    const format = codec.name === "rtx" ? retargetRetransmission(codec, moved) : codec.format;
+    const format = retarget(codec, moved);
     const key = `${codec.name}/${codec.clockRate}/${codec.channels} ${format ?? ""}`;
     const wanted = [codec.payloadType, ...DYNAMIC_PAYLOAD_TYPES];
     const free =
@@ -160,9 +242,17 @@ export class PayloadTypes {
   }
 }
 
-function retargetRetransmission(codec: SdpCodec, moved: Map<number, number>): string | undefined {
-  const target = moved.get(Number(formatParameter(codec, "apt")));
-  return target === undefined ? codec.format : `apt=${target}`;
+/** 0 for what names no other codec, 1 for what names such a one, 2 for what may name either. */
+function namingDepth({ name }: SdpCodec): number {
+  return name === "rtx" ? 2 : Number(name === "red");
+}
+
+/** The format with the numbers that the codecs before it were given. */
+function retarget(codec: SdpCodec, moved: ReadonlyMap<number, number>): string | undefined {
+  const target = moved.get(associatedPayloadType(codec) ?? -1);
+  if (target === undefined) return codec.format;
+  if (codec.name === "rtx") return `apt=${target}`;
+  return codec.format?.split("/").fill(String(target)).join("/");
 }
 
 function withRetransmission(payloadType: number, name: string, format?: string): SdpCodec[] {

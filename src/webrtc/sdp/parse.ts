@@ -47,6 +47,8 @@ export interface MediaLine {
   extensions: HeaderExtension[];
   /** Primary SSRCs: those of retransmission and error correction are left out. */
   ssrcs: number[];
+  /** Pairs of a primary SSRC and the one that repairs it (ssrc-group FID, RFC 4588, section 8.3). */
+  retransmissionSsrcs: [ssrc: number, retransmissionSsrc: number][];
   /** The first msid stream id, raw; `""` for none. */
   streamId: string;
   trackId: string;
@@ -65,8 +67,8 @@ export interface Description {
 
 /** The attributes that are looked at. The rest is taken out first: sdp-transform tries some 50 patterns on each. */
 const ATTRIBUTES = new Set(
-  "bundle-only candidate extmap fingerprint fmtp group ice-lite ice-pwd ice-ufrag inactive max-message-size mid msid \
-recvonly rtcp-fb rtpmap sctp-port sendonly sendrecv setup ssrc ssrc-group".split(" "),
+  "bundle-only candidate extmap fingerprint fmtp group ice-lite ice-pwd ice-ufrag inactive max-message-size maxptime mid \
+msid ptime recvonly rtcp-fb rtpmap sctp-port sendonly sendrecv setup ssrc ssrc-group".split(" "),
 );
 
 const LINE_END = /\r\n|\r|\n/;
@@ -155,6 +157,7 @@ function readLine(
       .filter(({ value, uri }) => Number(value) >= 1 && Number(value) <= 14 && uri !== undefined)
       .map(({ value, uri }) => ({ id: Number(value), uri: String(uri) })),
     ssrcs,
+    retransmissionSsrcs: readRetransmissionSsrcs(media),
     ...stream,
     announcesTrack: ssrcs.length > 0 || msids.length > 0,
     maximumMessageSize: boundedNumber(media.maxMessageSize, 2 ** 31 - 1, DEFAULT_MAXIMUM_MESSAGE_SIZE),
@@ -232,11 +235,22 @@ function readCodecs(media: MediaDescription, formats: string): SdpCodec[] {
     const config = configs.get(payloadType);
     codecs.push({
       ...codec,
+      ...readPacketTimes(media),
       ...(config ? { format: config } : {}),
       feedback: [...(feedback.get("*") ?? []), ...(feedback.get(format) ?? [])],
     });
   }
   return codecs;
+}
+
+/** a=ptime and a=maxptime (RFC 8866, sections 6.4 and 6.5). */
+function readPacketTimes(media: MediaDescription): Pick<SdpCodec, "packetMs" | "maximumPacketMs"> {
+  const packetMs = Number(media.ptime);
+  const maximumPacketMs = Number(media.maxptime);
+  return {
+    ...(packetMs >= 1 && packetMs <= 1000 ? { packetMs } : {}),
+    ...(maximumPacketMs >= 1 && maximumPacketMs <= 1000 ? { maximumPacketMs } : {}),
+  };
 }
 
 function readRtpmap(
@@ -273,6 +287,17 @@ function readSsrcs(media: MediaDescription): number[] {
     if (ssrc >= 1 && ssrc <= 0xffff_ffff && !secondary.has(ssrc)) primary.add(ssrc);
   }
   return [...primary].slice(0, MAXIMUM_SSRCS);
+}
+
+function readRetransmissionSsrcs(media: MediaDescription): [number, number][] {
+  const isSsrc = (ssrc: number | undefined) => ssrc !== undefined && ssrc >= 1 && ssrc <= 0xffff_ffff;
+  return (media.ssrcGroups ?? [])
+    .filter(({ semantics }) => String(semantics) === "FID")
+    .map(({ ssrcs }) => String(ssrcs).split(/ +/).map(Number))
+    .flatMap(([primary, repair]) =>
+      isSsrc(primary) && isSsrc(repair) ? [[primary!, repair!] satisfies [number, number]] : [],
+    )
+    .slice(0, MAXIMUM_SSRCS);
 }
 
 /** a=msid (RFC 8830), or the older form of it behind a=ssrc. */

@@ -9,6 +9,8 @@ export interface WrittenTrack {
   streamId: string;
   trackId: string;
   ssrc: number;
+  /** What repairs it; left out when no retransmission format was agreed. */
+  retransmissionSsrc?: number;
   cname: string;
 }
 
@@ -159,13 +161,15 @@ function rtpmap({ payloadType, name, clockRate, channels }: SdpCodec): object {
   };
 }
 
-function trackAttributes({ streamId, trackId, ssrc, cname }: WrittenTrack): object {
+function trackAttributes({ streamId, trackId, ssrc, retransmissionSsrc, cname }: WrittenTrack): object {
   const msid = `${streamId || "-"} ${trackId}`;
+  const ssrcs = retransmissionSsrc === undefined ? [ssrc] : [ssrc, retransmissionSsrc];
   return {
     msid: [{ id: streamId || "-", appdata: trackId }],
-    ssrcs: [
-      { id: ssrc, attribute: "cname", value: cname },
-      { id: ssrc, attribute: "msid", value: msid },
-    ],
+    ...(ssrcs.length > 1 ? { ssrcGroups: [{ semantics: "FID", ssrcs: ssrcs.join(" ") }] } : {}),
+    ssrcs: ssrcs.flatMap((id) => [
+      { id, attribute: "cname", value: cname },
+      { id, attribute: "msid", value: msid },
+    ]),
   };
 }
