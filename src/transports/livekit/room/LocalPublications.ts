@@ -3,7 +3,7 @@ import type { LocalTrack } from "../../../connection/index.ts";
 import type { TypedEvents } from "../../../core/index.ts";
 import type { RoomEvents } from "./events.ts";
 import type { LocalParticipant } from "./LocalParticipant.ts";
-import { LocalTrackPublication, type Mutable } from "./LocalTrackPublication.ts";
+import { LocalTrackPublication } from "./LocalTrackPublication.ts";
 
 /** What we publish in a room. */
 export class LocalPublications {
@@ -18,7 +18,7 @@ export class LocalPublications {
   published(
     participant: LocalParticipant,
     info: TrackInfo,
-    track: LocalTrack & Mutable,
+    track: LocalTrack,
   ): { oldSid: string } | undefined {
     const before = [...this.#stops.keys()].find((publication) => publication.track === track);
     if (before?.sid === info.sid) {

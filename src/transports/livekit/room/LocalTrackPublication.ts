@@ -2,23 +2,17 @@ import type { TrackInfo } from "@livekit/protocol";
 import type { LocalTrack } from "../../../connection/index.ts";
 import { TrackPublication } from "./TrackPublication.ts";
 
-/** What a local track can besides: fall silent while it stays published. */
-export interface Mutable {
-  readonly muted: boolean;
-  setMuted(muted: boolean): void;
-}
-
 /**
  * A track that we publish. It stays the same object over a full reconnect, after which the track has another sid:
  * `localTrackUnpublished` and `localTrackPublished` tell of it.
  */
 export class LocalTrackPublication extends TrackPublication {
-  readonly track: LocalTrack & Mutable;
+  readonly track: LocalTrack;
   readonly #onMuted: () => void;
   readonly #subscribed = Promise.withResolvers<boolean>();
 
   /** For the room. */
-  constructor(info: TrackInfo, track: LocalTrack & Mutable, onMuted: () => void) {
+  constructor(info: TrackInfo, track: LocalTrack, onMuted: () => void) {
     super(info);
     this.track = track;
     this.#onMuted = onMuted;

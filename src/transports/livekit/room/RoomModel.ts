@@ -26,7 +26,6 @@ import { applyInfo } from "./changes.ts";
 import type { AnyParticipant, RoomEvents } from "./events.ts";
 import { LocalParticipant, type ParticipantUpdate } from "./LocalParticipant.ts";
 import { LocalPublications } from "./LocalPublications.ts";
-import type { Mutable } from "./LocalTrackPublication.ts";
 import { MetadataUpdates } from "./MetadataUpdates.ts";
 import type { RemoteParticipant } from "./RemoteParticipant.ts";
 import type { RemoteTrackPublication } from "./RemoteTrackPublication.ts";
@@ -255,7 +254,7 @@ export class RoomModel extends TypedEvents<RoomEvents> {
   }
 
   /** The server took in a track of ours, for the first time or anew under another sid. */
-  localPublished(info: TrackInfo, track: LocalTrack & Mutable): void {
+  localPublished(info: TrackInfo, track: LocalTrack): void {
     const replaced = this.#publications.published(this.localParticipant, info, track);
     if (!replaced || !this.#permission) return;
     for (const permission of this.#permission.trackPermissions) {
