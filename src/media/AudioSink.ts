@@ -10,8 +10,10 @@ import {
 } from "../actors/index.ts";
 import { parseOptions, TroupeError, TypedEvents } from "../core/index.ts";
 import { Engine, type EngineFrame, type EngineProducer, type EngineSink } from "../native/index.ts";
+import type { NoiseCancellationOptions } from "./AudioFilter.ts";
 import type { AudioFrame } from "./AudioFrame.ts";
 import { AudioStream } from "./AudioStream.ts";
+import { FilteredAudio } from "./FilteredAudio.ts";
 import { durationSchema, sinkChannelsSchema, sinkRateSchema } from "./format.ts";
 import { PcmBuffer } from "./PcmBuffer.ts";
 import { type AudioProducer, followProducer, requireProducer } from "./producer.ts";
@@ -31,6 +33,11 @@ const optionsSchema = z.object({
   frameMs: durationSchema(10, 1_000).multipleOf(10, { error: "a multiple of 10" }).default(10),
   bufferMs: durationSchema(10, 60_000).default(1_000),
   detachedMs: durationSchema(0, 3_600_000).default(30_000),
+  noiseCancellation: z
+    .custom<NoiseCancellationOptions>((value) => typeof value === "object" && value !== null, {
+      error: "an object with the moduleId of an AudioFilter",
+    })
+    .optional(),
 });
 
 const streamSchema = durationSchema(10, 60_000);
@@ -51,6 +58,8 @@ export interface AudioSinkOptions {
   bufferMs?: number;
   /** How long it outlives its producer's absence (a reconnect), in ms; 30000 when left out. */
   detachedMs?: number;
+  /** A vendor's {@link AudioFilter} that the audio goes through first. */
+  noiseCancellation?: NoiseCancellationOptions;
 }
 
 interface Reader {
@@ -72,6 +81,8 @@ export class AudioSink extends TypedEvents<AudioSinkEvents> implements AsyncIter
   readonly channels: number;
   readonly frameMs: number;
   readonly #sink: EngineSink;
+  /** Its own, between the producer and the sink. */
+  readonly #filtered: FilteredAudio | undefined;
   readonly #actor: Actor<typeof sinkMachine>;
   readonly #buffer: PcmBuffer;
   readonly #bufferMs: number;
@@ -90,7 +101,8 @@ export class AudioSink extends TypedEvents<AudioSinkEvents> implements AsyncIter
     super();
     const checked = parseOptions(optionsSchema, options, "AudioSink");
     requireProducer(producer, "producer");
-    const { sampleRate, channels, frameMs, bufferMs, detachedMs } = checked;
+    const { sampleRate, channels, frameMs, bufferMs, detachedMs, noiseCancellation } = checked;
+    if (noiseCancellation) this.#filtered = new FilteredAudio(producer, { noiseCancellation });
     this.sampleRate = sampleRate;
     this.channels = channels;
     this.frameMs = frameMs;
@@ -104,7 +116,7 @@ export class AudioSink extends TypedEvents<AudioSinkEvents> implements AsyncIter
       ({ value, context }) => this.#follow(value, context.reason),
       () => this.#follow("closed", "internal error"),
     );
-    this.#unfollow = followProducer(producer, {
+    this.#unfollow = followProducer(this.#filtered ?? producer, {
       changed: (engineProducer) => this.#bind(engineProducer),
       flow: (state) => this.#starve(state),
       ended: () => this.#send({ type: "ended" }),
@@ -248,6 +260,7 @@ export class AudioSink extends TypedEvents<AudioSinkEvents> implements AsyncIter
   #shut(): void {
     this.#closed = true;
     this.#unfollow();
+    this.#filtered?.close();
     this.#sink.close();
     this.#sink.events.removeAllListeners();
     for (const stream of this.#streams) stream.end();

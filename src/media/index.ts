@@ -5,8 +5,10 @@ export type {
   EngineSender,
   Level,
   OpusParameters,
+  ProcessingOptions,
   ResamplerQuality,
 } from "../native/index.ts";
+export { AudioFilter, type FilterStreamInfo, type NoiseCancellationOptions } from "./AudioFilter.ts";
 export {
   type AudioFrame,
   type AudioFrameJson,
@@ -29,11 +31,13 @@ export {
   type MixerInputEvents,
   type MixMinus,
 } from "./AudioMixer.ts";
+export { AudioProcessor } from "./AudioProcessor.ts";
 export { AudioResampler, type AudioResamplerOptions } from "./AudioResampler.ts";
 export { AudioSink, type AudioSinkEvents, type AudioSinkOptions } from "./AudioSink.ts";
 export { AudioSource, type AudioSourceEvents, type AudioSourceOptions } from "./AudioSource.ts";
 export type { AudioStream } from "./AudioStream.ts";
 export { decodeWav, type WavAudio } from "./decodeWav.ts";
+export { FilteredAudio, type FilteredAudioOptions } from "./FilteredAudio.ts";
 export { FrameMixer, type FrameMixerOptions, type FrameStream } from "./FrameMixer.ts";
 export { LevelMeter } from "./LevelMeter.ts";
 export { type AudioProducer, type ProducerEvents, requireProducer } from "./producer.ts";
