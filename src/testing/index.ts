@@ -7,6 +7,17 @@ export {
   runDemoCall,
 } from "./demoCall.ts";
 export { type MouthToEarOptions, measureMouthToEar } from "./mouthToEar.ts";
+export { ConnectionProxy } from "./network/ConnectionProxy.ts";
+export type { UdpAddress } from "./network/candidates.ts";
+export { ImpairedPath, type PathCounters } from "./network/ImpairedPath.ts";
+export { type Impairment, type ImpairmentSettings, parseImpairment } from "./network/impairment.ts";
+export type { Direction, LinkStats } from "./network/link.worker.ts";
+export { type LinkImpairment, NetworkLink, type NetworkLinkOptions } from "./network/NetworkLink.ts";
+export { type RewriteMessage, SignallingProxy, soraThrough } from "./network/SignallingProxy.ts";
+export { type Alignment, type AlignmentOptions, align } from "./quality/alignment.ts";
+export { findGaps, type Gap, type GapOptions } from "./quality/gaps.ts";
+export { type ScoreOptions, type SpeechPair, scoreSpeech } from "./quality/scoreSpeech.ts";
+export { alignSegments, type Segment, type SegmentOptions } from "./quality/segments.ts";
 export {
   findSound,
   type Recording,
@@ -17,5 +28,6 @@ export {
   silenceMs,
 } from "./recording.ts";
 export { type Answer, ScriptedCaller, type ScriptedCallerOptions } from "./ScriptedCaller.ts";
-export { Timeline, type TimelineEntry } from "./Timeline.ts";
+export { monotonicMs, Timeline, type TimelineEntry } from "./Timeline.ts";
 export { generateTone, measureTone, type ToneOptions } from "./tone.ts";
+export { within } from "./within.ts";

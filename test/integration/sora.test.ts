@@ -1,9 +1,9 @@
 import { AudioSink, AudioSource, connect, type RemoteTrack } from "troupe";
 import { type SoraConnection, type SoraOptions, sora } from "troupe/sora";
 import { Stage } from "troupe/stage";
+import { ConnectionProxy } from "troupe/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { NativePeerTransport } from "../../src/webrtc/index.ts";
-import { CuttableProxy } from "../fixtures/CuttableProxy.ts";
 import { shareAt } from "../fixtures/tone.ts";
 
 const SAMPLE_RATE = 16_000;
@@ -52,8 +52,8 @@ async function hears(track: RemoteTrack, hz: number): Promise<void> {
 }
 
 /** A proxy in front of the stage whose connections can be cut. */
-async function cuttable(): Promise<{ proxy: CuttableProxy; signalingUrls: string[] }> {
-  const proxy = await CuttableProxy.before(stage.signalingUrl);
+async function cuttable(): Promise<{ proxy: ConnectionProxy; signalingUrls: string[] }> {
+  const proxy = await ConnectionProxy.before(stage.signalingUrl);
   cleanups.push(() => proxy.close());
   return { proxy, signalingUrls: [proxy.through(stage.signalingUrl)] };
 }
