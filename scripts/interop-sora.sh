@@ -17,23 +17,8 @@ for tool in flite pocketsphinx_continuous; do
 done
 [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || fail "chromium is missing; run: npm run setup -- --for ci"
 
-python=${PYTHON:-python3}
-minor=$("$python" -c 'import sys; print(sys.version_info[1] if sys.version_info[0] == 3 else 0)') || fail "no $python"
-if [ "$minor" -ge 12 ]; then version=2025.5.2; elif [ "$minor" -eq 11 ]; then version=2025.4.0; else
-  fail "Sora's SDK needs Python 3.11 or newer; name one with PYTHON=..."
-fi
-
-venv=test/interop/sora/.venv
-stamp="$venv/sora_sdk-$version-on-3.$minor"
-if [ ! -f "$stamp" ]; then
-  rm -rf "$venv"
-  "$python" -m venv "$venv" || fail "no venv for $python; run: npm run setup -- --for ci"
-  timeout 300 "$venv/bin/pip" install --quiet --disable-pip-version-check --only-binary=:all: \
-    "sora_sdk==$version" numpy || fail "pip could not install sora_sdk $version"
-  touch "$stamp"
-fi
-
-export SORA_PYTHON="$PWD/$venv/bin/python"
+SORA_PYTHON=$(bash scripts/sora-python.sh) || fail "there is no Python with the SDK; what is above says why"
+export SORA_PYTHON
 node=node_modules/.bin/node
 [ -x "$node" ] || node=node
 exec timeout --kill-after=10 600 "$node" --conditions=troupe-source test/interop/sora/run.ts "$@"

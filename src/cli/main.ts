@@ -84,6 +84,8 @@ function addBench(program: Command): void {
     .addOption(
       new Option("--complexity <number>", "Opus complexity, 0 to 10").argParser(parseCount).default(5),
     )
+    .option("--rows <names>", "quality: rows of its table, by commas", (names: string) => names.split(","))
+    .option("--report <file>", "quality: write its table here")
     .option("--json", "print one JSON object and nothing else")
     .action((name: string, options: BenchOptions) =>
       runUntilInterrupted(async (signal) => {

@@ -1,0 +1,193 @@
+import { execFile } from "node:child_process";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { setTimeout as pause } from "node:timers/promises";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { TroupeError } from "../../../core/index.ts";
+import { NetworkLink, SignallingProxy, scoreSpeech, soraThrough } from "../../../testing/index.ts";
+import { packageRoot } from "../../packageRoot.ts";
+import { BenchChild } from "../childProcess.ts";
+import { rounded } from "../figures.ts";
+import { environment } from "../party.ts";
+import { onTheClock, readHeard } from "./heard.ts";
+import { type Heard, judge, type ReceiverFigures } from "./judge.ts";
+import { type Listener, PythonListener, TroupeListener } from "./Listener.ts";
+import { PATH_DELAY_MS, type QualityRow, ROWS } from "./rows.ts";
+import { makeSpeech } from "./speech.ts";
+
+const RECEIVERS = ["troupe", "libwebrtc"] as const;
+type Receiver = (typeof RECEIVERS)[number];
+
+export interface QualityRowFigures extends Record<Receiver, ReceiverFigures> {
+  name: string;
+}
+
+export interface QualityFigures {
+  seconds: number;
+  roundTripMs: number;
+  expectedLossPercent: number;
+  rows: QualityRowFigures[];
+  environment: Record<string, string | number>;
+}
+
+/** Spoken before anything counts: receivers set themselves to the network. */
+const WARM_UP_SECONDS = 5;
+/** What is still on its way, in buffers and in the air, when the last has been sent. */
+const TAIL_MS = 1_500;
+/** What the speaker's encoder expects, so that it puts the packet before into each packet. */
+const EXPECTED_LOSS_PERCENT = 10;
+const SEED = 7;
+/** The scorer, pinned: scores of two versions do not compare. */
+const SCORER = "visqol-python[lattice]==3.8.0";
+const PYTHON_WITHIN_MS = 900_000;
+
+/**
+ * Speech through an impaired network to two receivers, ours and libwebrtc's: what each makes of the very same packets.
+ *
+ * @throws TroupeError INVALID_OPTION for a row that is none, NOT_INSTALLED without Python's Sora SDK.
+ */
+export async function benchQuality(
+  options: { seconds: number; rows?: readonly string[] },
+  signal: AbortSignal,
+): Promise<QualityFigures> {
+  const rows = chosenRows(options.rows);
+  const python = await findPython(signal);
+  const folder = await mkdtemp(join(tmpdir(), "troupe-quality-"));
+  const stage = new BenchChild("stageProcess");
+  try {
+    const { signalingUrl } = await stage.request<{ signalingUrl: string }>("start");
+    const figures: QualityRowFigures[] = [];
+    for (const row of rows) {
+      signal.throwIfAborted();
+      const run = { row, signalingUrl, folder, python, seconds: options.seconds, signal };
+      figures.push(await measureRow(run));
+      if (process.stderr.isTTY || process.env.TROUPE_LOG)
+        process.stderr.write(`${JSON.stringify(figures.at(-1))}\n`);
+    }
+    return {
+      seconds: options.seconds,
+      roundTripMs: 2 * PATH_DELAY_MS,
+      expectedLossPercent: EXPECTED_LOSS_PERCENT,
+      rows: figures,
+      environment: environment(),
+    };
+  } finally {
+    await stage.request("stop").catch(() => {});
+    stage.close();
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function chosenRows(names: readonly string[] | undefined): readonly QualityRow[] {
+  if (!names) return ROWS;
+  return names.map((name) => {
+    const row = ROWS.find((candidate) => candidate.name === name);
+    if (!row)
+      throw TroupeError.expected(
+        "INVALID_OPTION",
+        "rows",
+        `of: ${ROWS.map((it) => it.name).join(", ")}`,
+        name,
+      );
+    return row;
+  });
+}
+
+async function findPython(signal: AbortSignal): Promise<string> {
+  if (process.env.SORA_PYTHON) return process.env.SORA_PYTHON;
+  const script = fileURLToPath(new URL("scripts/sora-python.sh", packageRoot()));
+  try {
+    const run = promisify(execFile)("bash", [script, SCORER], { signal, timeout: PYTHON_WITHIN_MS });
+    return (await run).stdout.trim();
+  } catch (error) {
+    const why = (error as { stderr?: string }).stderr?.trim() || String(error);
+    throw new TroupeError("NOT_INSTALLED", `The bench needs Python with Sora's SDK and ViSQOL: ${why}`);
+  }
+}
+
+interface RowRun {
+  row: QualityRow;
+  signalingUrl: string;
+  folder: string;
+  python: string;
+  seconds: number;
+  signal: AbortSignal;
+}
+
+/** One row, with a speaker and receivers of its own: what a receiver learnt in one row is no help in the next. */
+async function measureRow(run: RowRun): Promise<QualityRowFigures> {
+  const { row, python, seconds, signal } = run;
+  const speech = await makeSpeech(WARM_UP_SECONDS + seconds);
+  const heard = await hearRow(run);
+  const scored = heard.map((it) =>
+    judge(speech, it, { warmUpSeconds: WARM_UP_SECONDS, clockDriftPpm: row.impairment.clockDriftPpm ?? 0 }),
+  );
+  const scores = await scoreSpeech(
+    scored.flatMap(({ pairs }) => pairs),
+    { python, signal },
+  );
+  const [troupe, libwebrtc] = scored.map(({ figures, pairs }): ReceiverFigures => {
+    const own = scores.splice(0, pairs.length);
+    const mean = own.reduce((sum, score) => sum + score, 0) / own.length;
+    return { score: rounded(mean), worstScore: rounded(Math.min(...own)), ...figures };
+  });
+  return { name: row.name, troupe: troupe!, libwebrtc: libwebrtc! };
+}
+
+/** Lets both receivers hear the speech over a network each, which treats the same packets alike. */
+async function hearRow({ row, signalingUrl, folder, python, seconds, signal }: RowRun): Promise<Heard[]> {
+  const channelId = `quality-${row.name.replaceAll(/\W+/g, "-")}`;
+  const steady = { toClient: { delayMs: PATH_DELAY_MS }, toServer: { delayMs: PATH_DELAY_MS } };
+  const impaired = { ...steady, toClient: { ...row.impairment, delayMs: PATH_DELAY_MS, seed: SEED } };
+  const speaker = new BenchChild("quality/speakerProcess");
+  const listeners: Listener[] = [new TroupeListener(), new PythonListener(python)];
+  const kill = () => speaker.close();
+  signal.addEventListener("abort", kill, { once: true });
+  await using links = new AsyncDisposableStack();
+  try {
+    await speaker.request("join", { signalingUrl, channelId, expectedLossPercent: EXPECTED_LOSS_PERCENT });
+    const networks: NetworkLink[] = [];
+    for (const listener of listeners) {
+      const network = links.use(await NetworkLink.open(steady));
+      const proxy = links.use(await SignallingProxy.before(signalingUrl, soraThrough(network)));
+      await listener.join(proxy.through(signalingUrl), channelId);
+      networks.push(network);
+    }
+    await Promise.all(networks.map((network) => network.impair(impaired)));
+    const speaking = speaker.request(
+      "speak",
+      { seconds: WARM_UP_SECONDS + seconds },
+      (WARM_UP_SECONDS + seconds) * 1000,
+    );
+    // It may fail while something else is waited for.
+    speaking.catch(() => {});
+    const statistics = () => Promise.all(listeners.map((listener) => listener.stats()));
+    await pause(WARM_UP_SECONDS * 1000, undefined, { signal });
+    const before = await statistics();
+    await pause((seconds - 1) * 1000, undefined, { signal });
+    const after = await statistics();
+    await speaking;
+    await pause(TAIL_MS, undefined, { signal });
+    return await Promise.all(
+      listeners.map(async (listener, index) => {
+        const path = join(folder, `${channelId}-${RECEIVERS[index]}`);
+        await listener.take(path);
+        const { toClient, firstRtpMs } = await networks[index]!.stats();
+        return {
+          audio: onTheClock(await readHeard(path)),
+          firstDueMs: firstRtpMs.toClient + PATH_DELAY_MS,
+          before: before[index]!,
+          after: after[index]!,
+          packetsLostOnLink: toClient.rtpDropped,
+        };
+      }),
+    );
+  } finally {
+    signal.removeEventListener("abort", kill);
+    await Promise.all(listeners.map((listener) => listener.close()));
+    await speaker.request("stop").catch(() => {});
+    speaker.close();
+  }
+}
