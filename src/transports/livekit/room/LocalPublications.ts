@@ -15,25 +15,17 @@ export class LocalPublications {
   }
 
   /** The server took the track in, for the first time or anew; gives its sid before, where it had another one. */
-  published(
-    participant: LocalParticipant,
-    info: TrackInfo,
-    track: LocalTrack,
-  ): { oldSid: string } | undefined {
+  published(participant: LocalParticipant, info: TrackInfo, track: LocalTrack): string | undefined {
     const before = [...this.#stops.keys()].find((publication) => publication.track === track);
-    if (before?.sid === info.sid) {
-      this.#setInfo(before, info);
-      return undefined;
-    }
-    const oldSid = before?.sid;
-    if (before) this.#unlist(participant, before);
-    const publication =
-      before ?? new LocalTrackPublication(info, track, () => this.#followMute(participant, publication));
+    if (before) return this.#renew(participant, before, info);
+    const publication = new LocalTrackPublication(info, track, () =>
+      this.#followMute(participant, publication),
+    );
     this.#setInfo(publication, info);
     participant.addPublication(publication);
-    if (!before) this.#watch(participant, publication);
+    this.#watch(participant, publication);
     this.#events.emit("localTrackPublished", publication, track);
-    return oldSid === undefined ? undefined : { oldSid };
+    return undefined;
   }
 
   /** The server's word of our own tracks; whether one is muted is ours to say. */
@@ -71,6 +63,20 @@ export class LocalPublications {
     for (const publication of [...this.#stops.keys()]) this.#forget(participant, publication);
   }
 
+  #renew(
+    participant: LocalParticipant,
+    publication: LocalTrackPublication,
+    info: TrackInfo,
+  ): string | undefined {
+    const previousSid = publication.sid;
+    if (previousSid !== info.sid) participant.removePublication(previousSid);
+    this.#setInfo(publication, info);
+    participant.addPublication(publication);
+    if (previousSid === info.sid) return undefined;
+    this.#events.emit("localTrackRepublished", publication, previousSid);
+    return previousSid;
+  }
+
   #watch(participant: LocalParticipant, publication: LocalTrackPublication): void {
     const { track } = publication;
     const offs = [
@@ -99,12 +105,8 @@ export class LocalPublications {
     if (!stop) return;
     stop();
     this.#stops.delete(publication);
-    this.#unlist(participant, publication);
-    publication.settleSubscription(false);
-  }
-
-  #unlist(participant: LocalParticipant, publication: LocalTrackPublication): void {
     this.#events.emit("localTrackUnpublished", publication);
     participant.removePublication(publication.sid);
+    publication.settleSubscription(false);
   }
 }

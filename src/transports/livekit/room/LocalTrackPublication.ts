@@ -3,8 +3,8 @@ import type { LocalTrack } from "../../../connection/index.ts";
 import { TrackPublication } from "./TrackPublication.ts";
 
 /**
- * A track that we publish. It stays the same object over a full reconnect, after which the track has another sid:
- * `localTrackUnpublished` and `localTrackPublished` tell of it.
+ * A track that we publish. It stays the same object over a full reconnect, after which it has another sid:
+ * `localTrackRepublished` tells of it.
  */
 export class LocalTrackPublication extends TrackPublication {
   readonly track: LocalTrack;

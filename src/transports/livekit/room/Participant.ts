@@ -1,4 +1,9 @@
-import type { ClientInfo_Capability, ParticipantInfo, ParticipantPermission } from "@livekit/protocol";
+import {
+  type ClientInfo_Capability,
+  type ParticipantInfo,
+  ParticipantInfo_State,
+  type ParticipantPermission,
+} from "@livekit/protocol";
 import { disconnectReasonOf, type LiveKitDisconnectReason } from "../disconnectReason.ts";
 import type { TrackPublication } from "./TrackPublication.ts";
 import {
@@ -75,6 +80,11 @@ export abstract class Participant {
   /** Undefined when the server does not tell. */
   get permissions(): ParticipantPermissions | undefined {
     return this.#info.permission && permissionsOf(this.#info.permission);
+  }
+
+  /** Whether its media path is up, so that it takes data. */
+  get isActive(): boolean {
+    return this.#info.state === ParticipantInfo_State.ACTIVE;
   }
 
   /** Null while it is there, or when the server does not say why it left. */

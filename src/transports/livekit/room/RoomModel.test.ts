@@ -35,7 +35,7 @@ import {
 } from "../../../../test/fixtures/liveKitRoom.ts";
 import { TroupeError } from "../../../core/index.ts";
 
-const { DISCONNECTED } = ParticipantInfo_State;
+const { ACTIVE, DISCONNECTED } = ParticipantInfo_State;
 
 function alice(...sids: string[]) {
   return participant("alice", { tracks: sids.map((sid) => audioTrack(sid)) });
@@ -125,7 +125,7 @@ describe("participants", () => {
       "participantNameChanged alice  A",
       "participantMetadataChanged alice  m",
       'participantAttributesChanged {"key":"value"} alice',
-      "participantPermissionsChanged alice undefined",
+      "participantPermissionsChanged alice true",
       "trackPublished TR_1 alice",
     ]);
   });
@@ -149,6 +149,20 @@ describe("participants", () => {
       "trackPublished TR_2 alice",
     ]);
     expect(party.room.remoteParticipants.get("alice")?.sid).toBe("PA_again");
+  });
+
+  it("become active once, whether or not they were there before", () => {
+    const party = new RoomParty().join(participant("alice"), participant("bob", { state: ACTIVE }));
+    party.update(
+      participant("alice", { state: ACTIVE }),
+      participant("alice", { state: ACTIVE, version: 1 }),
+    );
+    party.update(participant("bob", { state: ACTIVE }), participant("carol", { state: ACTIVE }));
+    expect(party.take()).toEqual([
+      "participantActive alice",
+      "participantConnected carol",
+      "participantActive carol",
+    ]);
   });
 
   it("leave without an identity at servers before 1.5.2, and nobody leaves who was never there", () => {
@@ -357,7 +371,7 @@ describe("what we publish", () => {
     party.take();
     party.room.joined(joinOf());
     party.room.localPublished(audioTrack("TR_9"), track);
-    expect(party.take()).toEqual(["localTrackUnpublished TR_1", "localTrackPublished TR_9 local-1"]);
+    expect(party.take()).toEqual(["localTrackRepublished TR_1 TR_9"]);
     expect([...localParticipant.trackPublications]).toEqual([["TR_9", publication]]);
     expect([publication.sid, publication.muted]).toEqual(["TR_9", true]);
     const permitted = (party.sent.at(-1)!.value as SubscriptionPermission).trackPermissions;

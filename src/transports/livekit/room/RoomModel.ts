@@ -255,10 +255,10 @@ export class RoomModel extends TypedEvents<RoomEvents> {
 
   /** The server took in a track of ours, for the first time or anew under another sid. */
   localPublished(info: TrackInfo, track: LocalTrack): void {
-    const replaced = this.#publications.published(this.localParticipant, info, track);
-    if (!replaced || !this.#permission) return;
+    const previousSid = this.#publications.published(this.localParticipant, info, track);
+    if (previousSid === undefined || !this.#permission) return;
     for (const permission of this.#permission.trackPermissions) {
-      permission.trackSids = permission.trackSids.map((sid) => (sid === replaced.oldSid ? info.sid : sid));
+      permission.trackSids = permission.trackSids.map((sid) => (sid === previousSid ? info.sid : sid));
     }
     this.#sendPermission();
   }

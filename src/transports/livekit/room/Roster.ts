@@ -127,6 +127,7 @@ export class Roster {
     const participant = new RemoteParticipant(info);
     this.#participants.set(info.identity, participant);
     this.#events.emit("participantConnected", participant);
+    if (participant.isActive) this.#events.emit("participantActive", participant);
     for (const track of info.tracks) this.#publish(participant, track, true);
   }
 
@@ -145,7 +146,9 @@ export class Roster {
   }
 
   #change(participant: RemoteParticipant, info: ParticipantInfo, isFresh: boolean): void {
+    const wasActive = participant.isActive;
     if (!applyInfo(this.#events, participant, info, isFresh)) return;
+    if (participant.isActive && !wasActive) this.#events.emit("participantActive", participant);
     const sids = new Set(info.tracks.map(({ sid }) => sid));
     for (const track of info.tracks) {
       const publication = participant.trackPublications.get(track.sid);

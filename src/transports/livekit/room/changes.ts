@@ -13,7 +13,6 @@ export function applyInfo(
   isFresh = false,
 ): boolean {
   const before = participant.info;
-  const oldPermissions = participant.permissions;
   if (!isFresh && before.sid === info.sid && info.version < before.version) return false;
   participant.setInfo(info);
   if (before.name !== info.name) {
@@ -25,7 +24,7 @@ export function applyInfo(
   const changed = changedAttributes(before.attributes, info.attributes);
   if (Object.keys(changed).length > 0) events.emit("participantAttributesChanged", changed, participant);
   if (!isSamePermission(before.permission, info.permission)) {
-    events.emit("participantPermissionsChanged", participant, oldPermissions);
+    events.emit("participantPermissionsChanged", participant, participant.permissions);
   }
   return true;
 }

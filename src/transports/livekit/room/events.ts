@@ -17,9 +17,13 @@ export type RoomEvents = {
   participantConnected: [participant: RemoteParticipant];
   /** The participant is out of the room's list already, and its tracks were unpublished before. */
   participantDisconnected: [participant: RemoteParticipant];
+  /** It joined before; from here on it takes data. Those who were active when we came raise nothing. */
+  participantActive: [participant: RemoteParticipant];
   localTrackPublished: [publication: LocalTrackPublication, track: LocalTrack];
   /** The publication is still in the list of the local participant while this fires. */
   localTrackUnpublished: [publication: LocalTrackPublication];
+  /** A full reconnect published it anew, under another sid; the publication is the same object. */
+  localTrackRepublished: [publication: LocalTrackPublication, previousSid: string];
   /** Somebody subscribed to it for the first time. */
   localTrackSubscribed: [track: LocalTrack, publication: LocalTrackPublication];
   trackPublished: [publication: RemoteTrackPublication, participant: RemoteParticipant];
@@ -55,7 +59,7 @@ export type RoomEvents = {
   participantAttributesChanged: [changed: Readonly<Record<string, string>>, participant: AnyParticipant];
   participantPermissionsChanged: [
     participant: AnyParticipant,
-    oldPermissions: ParticipantPermissions | undefined,
+    permissions: ParticipantPermissions | undefined,
   ];
   connectionQualityChanged: [participant: AnyParticipant, quality: ConnectionQuality];
   connectionStateChanged: [state: RoomConnectionState];
