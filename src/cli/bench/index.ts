@@ -2,6 +2,7 @@
 import { TroupeError } from "../../core/index.ts";
 import { benchBlocked } from "./blocked.ts";
 import { benchQuality } from "./quality/quality.ts";
+import { benchStage } from "./stageLoad.ts";
 import { benchVoice } from "./voice.ts";
 
 export interface BenchOptions {
@@ -29,6 +30,7 @@ const BENCHES = {
   voice: { run: benchVoice, bots: 50, seconds: 20 },
   blocked: { run: benchBlocked, bots: 10, seconds: 20 },
   quality: { run: benchQuality, bots: 1, seconds: 60 },
+  stage: { run: benchStage, bots: 200, seconds: 300 },
 } satisfies Record<string, Bench>;
 
 export const BENCH_NAMES = Object.keys(BENCHES) as (keyof typeof BENCHES)[];

@@ -1,0 +1,69 @@
+// Many connections to one stage that decode nothing: the load of a bench of the stage itself.
+import { TypedEvents } from "../../core/index.ts";
+import { type AudioProducer, type Connection, connect } from "../../index.ts";
+import { Engine } from "../../native/index.ts";
+import { sora } from "../../transports/sora/index.ts";
+import { serveBench } from "./childProcess.ts";
+import { OPUS } from "./opus.ts";
+import { synthesizeVoice } from "./voiceSignal.ts";
+
+const JOINS_AT_ONCE = 8;
+
+const connections: Connection[] = [];
+let voice: AudioProducer | undefined;
+
+interface CrowdRequest {
+  signalingUrl: string;
+  channels: number;
+  membersPerChannel: number;
+  speakersPerChannel: number;
+}
+
+serveBench({
+  async join({ signalingUrl, channels, membersPerChannel, speakersPerChannel }: CrowdRequest) {
+    voice ??= encodedVoice();
+    const seats = Array.from({ length: channels * membersPerChannel }, (_, index) => ({
+      channelId: `crowd-${Math.floor(index / membersPerChannel)}`,
+      speaks: index % membersPerChannel < speakersPerChannel,
+    }));
+    const joinNext = async () => {
+      for (let seat = seats.shift(); seat; seat = seats.shift()) {
+        const role = seat.speaks ? "sendrecv" : "recvonly";
+        const connection = connect(
+          sora({ signalingUrls: [signalingUrl], channelId: seat.channelId, role, reconnect: false }),
+        );
+        if (seat.speaks && voice) connection.publish(voice, OPUS);
+        await connection.connected();
+        connections.push(connection);
+      }
+    };
+    await Promise.all(Array.from({ length: JOINS_AT_ONCE }, joinNext));
+  },
+  /** What all of them have got and sent by now. */
+  async totals() {
+    const totals = { connected: 0, streams: 0, received: 0, lost: 0, sent: 0 };
+    for (const connection of connections) {
+      if (connection.state.startsWith("connected")) totals.connected += 1;
+      for (const entry of await connection.getStats()) {
+        if (entry.type === "inbound-rtp") {
+          totals.streams += 1;
+          totals.received += Number(entry.packetsReceived);
+          totals.lost += Number(entry.packetsLost);
+        }
+        if (entry.type === "outbound-rtp") totals.sent += Number(entry.packetsSent);
+      }
+    }
+    return totals;
+  },
+  async stop() {
+    await Promise.allSettled(connections.map((connection) => connection.disconnect()));
+    Engine.stop();
+  },
+});
+
+function encodedVoice(): AudioProducer {
+  const engine = Engine.shared();
+  const frames = engine.encodeOpus(synthesizeVoice(48_000, 4), { sampleRate: 48_000, ...OPUS });
+  const producer = engine.createEncodedSource({ frameMs: OPUS.frameMs, frames, loop: true });
+  return { producer, producerEnded: false, producerEvents: new TypedEvents() };
+}
