@@ -45,6 +45,7 @@ export {
   createFrame,
   DEFAULT_VAD_THRESHOLD,
   decodeWav,
+  encodeWav,
   FilteredAudio,
   type FilteredAudioOptions,
   type FilterStreamInfo,

@@ -2,6 +2,8 @@
 const TOLERANCE_MS = 15;
 /** How long a channel may lag behind the others before it counts as silent. */
 const LAG_MS = 500;
+/** Frames may be as late as this when the event loop stalls: time alone makes silence only behind it. */
+const ADVANCE_LAG_MS = 1_500;
 /** Pieces are given out from this length on. */
 const PIECE_MS = 250;
 
@@ -17,16 +19,23 @@ export class RecordingWindow {
   /** Per channel: where its last frame ended. */
   readonly #ends: number[];
   readonly #emit: (piece: Int16Array) => void;
+  readonly #emitSilence: (samplesPerChannel: number) => void;
   #base = 0;
   /** Samples that came after their piece had been given out. */
   late = 0;
 
-  constructor(sampleRate: number, channels: number, emit: (piece: Int16Array) => void) {
+  constructor(
+    sampleRate: number,
+    channels: number,
+    emit: (piece: Int16Array) => void,
+    emitSilence: (samplesPerChannel: number) => void,
+  ) {
     this.#channels = channels;
     this.#perMs = sampleRate / 1000;
     this.#samples = new Int16Array((LAG_MS + 2 * PIECE_MS) * this.#perMs * channels);
     this.#ends = new Array<number>(channels).fill(0);
     this.#emit = emit;
+    this.#emitSilence = emitSilence;
   }
 
   /** Mono samples of one channel, whose first belongs at `position`. */
@@ -52,9 +61,15 @@ export class RecordingWindow {
     this.#giveOutReady();
   }
 
-  /** Gives out all that is there. */
-  finish(): void {
-    this.#giveOut(Math.max(...this.#ends));
+  /** Time has come to `position`: what no channel has said anything about for long was silence. */
+  advance(position: number): void {
+    const ready = Math.floor(position - ADVANCE_LAG_MS * this.#perMs);
+    if (ready - this.#base >= PIECE_MS * this.#perMs) this.#giveOut(ready);
+  }
+
+  /** Gives out all that is there, and silence up to `position` if that is later. */
+  finish(position = 0): void {
+    this.#giveOut(Math.max(Math.floor(position), ...this.#ends));
   }
 
   /** Writes what lies within the window; gives how many samples that was. */
@@ -77,6 +92,11 @@ export class RecordingWindow {
   #giveOut(position: number): void {
     const capacity = this.#samples.length / this.#channels;
     while (this.#base < position) {
+      if (Math.max(...this.#ends) <= this.#base) {
+        this.#emitSilence(position - this.#base);
+        this.#base = position;
+        return;
+      }
       const count = Math.min(capacity, Math.floor(position - this.#base));
       if (count === 0) return;
       const length = count * this.#channels;

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import { decodeWav } from "./decodeWav.ts";
-import { wavHeader } from "./wav.ts";
+import { encodeWav } from "./encodeWav.ts";
+import { recordingHeader, wavHeader } from "./wav.ts";
 
 const samples = Int16Array.of(1, -2, 3, -4);
 const data = Buffer.from(samples.buffer);
@@ -9,6 +10,22 @@ const file = Buffer.concat([wavHeader({ sampleRate: 8_000, channels: 2, dataByte
 describe("decodeWav", () => {
   it("gives back what was written", () => {
     expect(decodeWav(file)).toEqual({ pcm: samples, sampleRate: 8_000, channels: 2 });
+  });
+
+  it("gives back what encodeWav made of a frame", () => {
+    const audio = { pcm: samples, sampleRate: 44_100, channels: 1 };
+    expect(decodeWav(encodeWav(audio))).toEqual(audio);
+    expect(() => encodeWav({ ...audio, channels: 3 })).toThrow(
+      expect.objectContaining({ code: "INVALID_AUDIO" }),
+    );
+  });
+
+  it("reads a recording's header, with sizes in 64 bits too", () => {
+    const header = (dataBytes: number) => recordingHeader({ sampleRate: 8_000, channels: 2, dataBytes });
+    expect(decodeWav(Buffer.concat([header(data.length), data])).pcm).toEqual(samples);
+    const large = header(2 ** 33);
+    large.writeBigUInt64LE(BigInt(data.length), 28);
+    expect(decodeWav(Buffer.concat([large, data, Buffer.from("LIST0000")])).pcm).toEqual(samples);
   });
 
   it("passes over chunks that it does not know", () => {

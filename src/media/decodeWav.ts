@@ -11,10 +11,13 @@ export interface WavAudio {
 const RIFF_HEADER_BYTES = 12;
 const CHUNK_HEADER_BYTES = 8;
 const FORMAT_CHUNK_BYTES = 16;
+const SIZES_BYTES = 28;
 const PCM_FORMAT = 1;
+/** A size that the ds64 chunk has, or nobody. */
+const LARGE = 0xffff_ffff;
 
 /**
- * Reads a RIFF WAVE file of 16-bit PCM. Chunks that it does not know are passed over, and a data chunk that says
+ * Reads a RIFF WAVE or RF64 file of 16-bit PCM. Chunks that it does not know are passed over, and a data chunk that says
  * more than there is (a stream's header) is read to the end.
  *
  * @throws TroupeError INVALID_AUDIO for anything else.
@@ -22,14 +25,20 @@ const PCM_FORMAT = 1;
 export function decodeWav(bytes: Uint8Array): WavAudio {
   const file = Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const tag = (at: number) => file.toString("latin1", at, at + 4);
-  if (file.length < RIFF_HEADER_BYTES || tag(0) !== "RIFF" || tag(8) !== "WAVE")
+  if (file.length < RIFF_HEADER_BYTES || (tag(0) !== "RIFF" && tag(0) !== "RF64") || tag(8) !== "WAVE")
     throw TroupeError.expected("INVALID_AUDIO", "file", "a RIFF WAVE file", `${file.length} bytes`);
   let format: { sampleRate: number; channels: number } | undefined;
+  let largeDataBytes = Number.POSITIVE_INFINITY;
   for (let at = RIFF_HEADER_BYTES; at + CHUNK_HEADER_BYTES <= file.length; ) {
     const body = at + CHUNK_HEADER_BYTES;
     const length = file.readUInt32LE(at + 4);
     if (tag(at) === "fmt ") format = readFormat(file.subarray(body, body + length));
-    if (tag(at) === "data") return { pcm: readSamples(file, body, length, format), ...format! };
+    if (tag(at) === "ds64" && length >= SIZES_BYTES && body + SIZES_BYTES <= file.length)
+      largeDataBytes = Number(file.readBigUInt64LE(body + 8));
+    if (tag(at) === "data") {
+      const dataBytes = length === LARGE ? largeDataBytes : length;
+      return { pcm: readSamples(file, body, dataBytes, format), ...format! };
+    }
     at = body + length + (length & 1);
   }
   throw TroupeError.expected("INVALID_AUDIO", "file", "a data chunk", "none");

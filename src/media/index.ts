@@ -37,6 +37,7 @@ export { AudioSink, type AudioSinkEvents, type AudioSinkOptions } from "./AudioS
 export { AudioSource, type AudioSourceEvents, type AudioSourceOptions } from "./AudioSource.ts";
 export type { AudioStream } from "./AudioStream.ts";
 export { decodeWav, type WavAudio } from "./decodeWav.ts";
+export { encodeWav } from "./encodeWav.ts";
 export { FilteredAudio, type FilteredAudioOptions } from "./FilteredAudio.ts";
 export { FrameMixer, type FrameMixerOptions, type FrameStream } from "./FrameMixer.ts";
 export { LevelMeter } from "./LevelMeter.ts";

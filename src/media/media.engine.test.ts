@@ -8,10 +8,10 @@ import { type AudioFrame, concatenateFrames } from "./AudioFrame.ts";
 import { AudioMixer } from "./AudioMixer.ts";
 import { AudioSink } from "./AudioSink.ts";
 import { AudioSource } from "./AudioSource.ts";
+import { decodeWav } from "./decodeWav.ts";
 import { LevelMeter } from "./LevelMeter.ts";
 import type { AudioProducer } from "./producer.ts";
 import { Recorder } from "./Recorder.ts";
-import { WAV_HEADER_BYTES } from "./wav.ts";
 
 const SAMPLE_RATE = 48_000;
 
@@ -217,8 +217,6 @@ describe("audio on the engine", () => {
 });
 
 async function readStereo(path: string): Promise<[left: number[], right: number[]]> {
-  const file = await readFile(path);
-  const bytes = file.buffer.slice(file.byteOffset + WAV_HEADER_BYTES, file.byteOffset + file.length);
-  const samples = [...new Int16Array(bytes)];
+  const samples = [...decodeWav(await readFile(path)).pcm];
   return [samples.filter((_, at) => at % 2 === 0), samples.filter((_, at) => at % 2 === 1)];
 }
