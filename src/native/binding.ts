@@ -387,6 +387,8 @@ interface TransportBinding {
   transportSend(transport: number, channel: number, data: Uint8Array | string): boolean;
   transportBufferedAmount(transport: number, channel: number): number;
   transportSetBufferedAmountLowThreshold(transport: number, channel: number, bytes: number): void;
+  /** Asks the far side for a packet, by SCTP; does nothing where no data channels were agreed. */
+  transportProbe(transport: number): void;
   transportCloseChannel(transport: number, channel: number): void;
   transportStats(transport: number): TransportStats;
   transportClose(transport: number): void;

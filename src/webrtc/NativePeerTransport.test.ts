@@ -1,6 +1,6 @@
 import { Worker } from "node:worker_threads";
 import nodeDataChannel from "node-datachannel";
-import { afterAll, afterEach, describe, expect, it } from "vitest";
+import { afterAll, afterEach, describe, expect, it, vi } from "vitest";
 import { Engine, loadBinding, type TransportParameters } from "../native/index.ts";
 import { NativePeerTransport } from "./NativePeerTransport.ts";
 import type { TransportChannel } from "./PeerTransport.ts";
@@ -151,6 +151,17 @@ describe("two native transports", () => {
     const value = answer.fingerprint.value.split(":").reverse().join(":");
     offerer.setRemoteParameters({ ...answer, fingerprint: { algorithm: "sha-256", value } });
     expect(await reaches(offerer, "failed")).toContain("does not match the fingerprint");
+  });
+
+  it("answer a probe", async () => {
+    const [offerer, answerer] = await connectPair();
+    await openChannel(offerer, answerer);
+    const before = offerer.stats().packetsReceived;
+    await vi.waitFor(() => {
+      offerer.probe();
+      // More than what may still have been on its way from the channel's opening.
+      expect(offerer.stats().packetsReceived).toBeGreaterThan(before + 5);
+    });
   });
 
   it("restart ICE without a new DTLS association", async () => {

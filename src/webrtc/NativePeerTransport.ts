@@ -92,6 +92,11 @@ export class NativePeerTransport extends NativeHandle implements PeerTransport {
     return this.#addChannel(handle, label, complete.protocol, complete.ordered, "connecting");
   }
 
+  probe(): void {
+    this.#assertOpen();
+    this.#binding.transportProbe(this.handle);
+  }
+
   stats(): TransportStats {
     this.#assertOpen();
     return this.#binding.transportStats(this.handle);

@@ -70,6 +70,8 @@ export interface PeerTransport {
   /** From then on RTP and RTCP pass between this transport and the engine, without JavaScript. */
   attach(peer: EnginePeer): void;
   openChannel(label: string, options?: Partial<DataChannelOptions>): TransportChannel;
+  /** Asks the far side for a packet, whatever it holds; nothing happens where no data channels were agreed. */
+  probe(): void;
   stats(): TransportStats;
   close(): void;
 }

@@ -411,6 +411,19 @@ describe("liveness", () => {
     expect(clock.timers).toBe(0);
   });
 
+  it("asks for a packet before a quiet line counts as stalled", () => {
+    const { client } = pair();
+    const { transport, clock } = client;
+    transport.events.emit("state", "connected", "");
+    transport.sinceLastPacketMs = 400;
+    clock.advance(500);
+    expect(transport.probes).toBe(0);
+    transport.sinceLastPacketMs = 900;
+    clock.advance(500);
+    expect(transport.probes).toBe(1);
+    expect(client.session.liveness).toBe("flowing");
+  });
+
   it("counts from the start where no packet ever came", () => {
     const { client } = pair();
     client.transport.sinceLastPacketMs = -1;

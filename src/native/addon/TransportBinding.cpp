@@ -148,6 +148,10 @@ void transportSetBufferedAmountLowThreshold(const Napi::CallbackInfo& info) {
   if (gauge) gauge->setLowThreshold(bytes > 0 ? static_cast<size_t>(std::min(bytes, 1e9)) : 0);
 }
 
+void transportProbe(const Napi::CallbackInfo& info) {
+  onThread(info, [&](Transport& transport) { transport.probe(); });
+}
+
 void transportCloseChannel(const Napi::CallbackInfo& info) {
   TransportObject& object = objectOf(info);
   const uint32_t channel = info[1].As<Napi::Number>().Uint32Value();
@@ -191,6 +195,7 @@ void registerTransport(Napi::Env env, Napi::Object exports) {
   add("transportSend", transportSend);
   add("transportBufferedAmount", transportBufferedAmount);
   add("transportSetBufferedAmountLowThreshold", transportSetBufferedAmountLowThreshold);
+  add("transportProbe", transportProbe);
   add("transportCloseChannel", transportCloseChannel);
   add("transportStats", transportStats);
   add("transportClose", transportClose);

@@ -62,6 +62,10 @@ void DataChannels::setReading(bool isReading) {
   if (association_) association_->setReading(isReading);
 }
 
+void DataChannels::probe() {
+  if (association_) association_->probe();
+}
+
 void DataChannels::open(uint32_t handle, const std::string& label, const ChannelOptions& options,
                         std::shared_ptr<ChannelGauge> gauge) {
   if (options.id >= SctpAssociation::kStreams) throw InvalidParameters("Expected an id below 1024 for a channel");

@@ -57,6 +57,8 @@ class DataChannels : private SctpListener {
   void close(uint32_t channel);
   /** While false nothing is read from the association. */
   void setReading(bool isReading);
+  /** Asks the far side for a packet, where there is an association. */
+  void probe();
   std::vector<ChannelStats> stats() const;
 
  private:

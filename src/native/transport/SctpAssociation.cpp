@@ -35,11 +35,11 @@ SctpAssociation::SctpAssociation(IoThread& thread, uint16_t localPort, uint16_t 
   id_ = stack.add(*this, thread);
   configure();
   sockaddr_conn local = addressOf(id_, localPort);
-  sockaddr_conn remote = addressOf(id_, remotePort);
+  remote_ = addressOf(id_, remotePort);
   // Both ends connect; crossing INITs are one association (RFC 8831, section 6.2).
   if (usrsctp_bind(socket_, reinterpret_cast<sockaddr*>(&local), sizeof local) == 0 &&
-      (usrsctp_connect(socket_, reinterpret_cast<sockaddr*>(&remote), sizeof remote) == 0 || errno == EINPROGRESS)) {
-    limitPacketSize(remote);
+      (usrsctp_connect(socket_, reinterpret_cast<sockaddr*>(&remote_), sizeof remote_) == 0 || errno == EINPROGRESS)) {
+    limitPacketSize();
     return;
   }
   usrsctp_close(socket_);
@@ -88,11 +88,18 @@ void SctpAssociation::configure() {
   }
 }
 
-void SctpAssociation::limitPacketSize(sockaddr_conn& remote) {
+void SctpAssociation::limitPacketSize() {
   sctp_paddrparams parameters{};
-  std::memcpy(&parameters.spp_address, &remote, sizeof remote);
+  std::memcpy(&parameters.spp_address, &remote_, sizeof remote_);
   parameters.spp_flags = SPP_PMTUD_DISABLE;
   parameters.spp_pathmtu = kPathMtuBytes;
+  setOption(SCTP_PEER_ADDR_PARAMS, &parameters, sizeof parameters);
+}
+
+void SctpAssociation::probe() {
+  sctp_paddrparams parameters{};
+  std::memcpy(&parameters.spp_address, &remote_, sizeof remote_);
+  parameters.spp_flags = SPP_HB_DEMAND;
   setOption(SCTP_PEER_ADDR_PARAMS, &parameters, sizeof parameters);
 }
 

@@ -49,6 +49,8 @@ class SctpAssociation {
   void resetStream(uint16_t stream);
   /** While false nothing is read: the far side's window closes, and it waits. */
   void setReading(bool isReading);
+  /** Sends a HEARTBEAT, which the far side acknowledges (RFC 9260, section 8.3). */
+  void probe();
 
   // For SctpStack.
   void output(const uint8_t* data, size_t size) { listener_.sendSctp(data, size); }
@@ -57,7 +59,7 @@ class SctpAssociation {
 
  private:
   void configure();
-  void limitPacketSize(sockaddr_conn& remote);
+  void limitPacketSize();
   void setOption(int option, const void* value, size_t size);
   bool readOne();
   void takePiece(uint16_t stream, uint32_t protocolId, const uint8_t* data, size_t size, bool isLast);
@@ -70,6 +72,7 @@ class SctpAssociation {
   SctpListener& listener_;
   struct socket* socket_ = nullptr;
   uintptr_t id_ = 0;
+  sockaddr_conn remote_{};
   bool isReading_ = true;
   bool isHandlingInput_ = false;
   bool wasFull_ = false;

@@ -360,6 +360,10 @@ void Transport::closeChannel(uint32_t channel) {
   if (channels_) channels_->close(channel);
 }
 
+void Transport::probe() {
+  if (channels_) channels_->probe();
+}
+
 void Transport::addUntaken(size_t messageBytes) {
   // A stalled reader stops the sender by SCTP's window; nothing is lost and nothing grows.
   if (untaken_.fetch_add(eventWeight(messageBytes)) > kMaximumUntakenBytes) channels_->setReading(false);

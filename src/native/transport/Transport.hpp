@@ -67,6 +67,8 @@ class Transport final : public PacketSender,
   /** `data` was reserved in the channel's gauge. */
   void sendMessage(uint32_t channel, std::vector<uint8_t> data, bool isBinary);
   void closeChannel(uint32_t channel);
+  /** Asks the far side for a sign of life, by SCTP; does nothing where no data channels were agreed. */
+  void probe();
   /** What a channel's event weighs while nobody has taken it. */
   static size_t eventWeight(size_t messageBytes) { return messageBytes + kEventOverheadBytes; }
   /** A channel's event was handed over; from any thread while the I/O thread lives. */
