@@ -52,7 +52,8 @@ std::vector<uint8_t> writeDcepOpen(const DcepOpen& open) {
 
 std::vector<uint8_t> writeDcepAck() { return {kAck}; }
 
-bool isDcepAck(std::span<const uint8_t> message) { return message.size() == 1 && message[0] == kAck; }
+// One byte long (RFC 8832, section 5.2), but Pion sends four.
+bool isDcepAck(std::span<const uint8_t> message) { return !message.empty() && message[0] == kAck; }
 
 std::optional<DcepOpen> readDcepOpen(std::span<const uint8_t> message) {
   if (message.size() < kOpenHeaderBytes || message[0] != kOpen) return std::nullopt;

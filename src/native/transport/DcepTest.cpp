@@ -35,6 +35,8 @@ TEST_CASE("an OPEN that is cut short anywhere is nothing") {
 
 TEST_CASE("an ACK is one byte") {
   CHECK(isDcepAck(writeDcepAck()));
+  // As Pion writes it.
+  CHECK(isDcepAck(std::vector<uint8_t>{2, 0, 0, 0}));
   CHECK_FALSE(isDcepAck(std::vector<uint8_t>{3}));
   CHECK_FALSE(isDcepAck({}));
 }
