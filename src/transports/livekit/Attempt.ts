@@ -12,6 +12,8 @@ import {
   type ParticipantInfo,
   ReconnectReason,
   type ReconnectResponse,
+  type RequestResponse,
+  RequestResponse_Reason,
   type SignalResponse,
   UpdateSubscription as SubscriptionUpdate,
   SyncState,
@@ -28,7 +30,7 @@ import type { EngineReceiver, EngineSender } from "../../media/index.ts";
 import type { Session } from "../../webrtc/index.ts";
 import type { DataKind } from "./DataPath.ts";
 import { disconnectReasonOf } from "./disconnectReason.ts";
-import { ConnectError } from "./errors.ts";
+import { ConnectError, PublishTrackError } from "./errors.ts";
 import { MediaSession } from "./MediaSession.ts";
 import type { AudioPublishSettings, LiveKitSettings } from "./options.ts";
 import { RemoteTracks } from "./RemoteTracks.ts";
@@ -45,6 +47,8 @@ const JOIN_WAITS_MS = [200, 500, 1_000, 2_000];
 const MAXIMUM_QUEUED_MESSAGES = 256;
 /** How long an ICE restart has before the next one, in ms. */
 const MEND_MS = 3_000;
+/** How long a leave waits for what the data channels still hold, in ms. */
+const DRAIN_MS = 500;
 /** How long the server has to answer while the media path is dead, in ms. */
 const PROBE_MS = 5_000;
 
@@ -67,7 +71,9 @@ export interface RoomListener {
   mediaGone(trackSid: string): void;
   senderReady(track: LocalTrack, sender: EngineSender): void;
   trackPublished(track: LocalTrack, info: TrackInfo): void;
-  data(kind: DataKind, data: Buffer): void;
+  /** The server refused it, or cannot take it. */
+  publishFailed(track: LocalTrack, error: TroupeError): void;
+  receive(kind: DataKind, data: Buffer): void;
   dataOpen(): void;
   /** What the server forgets and a resume has to say again. */
   syncState(): {
@@ -127,6 +133,11 @@ export class Attempt {
 
   get isOpen(): boolean {
     return this.#phase !== "closed";
+  }
+
+  /** Whether there is a room to send messages to, if only after a resume. */
+  get isJoined(): boolean {
+    return this.#participant !== undefined && this.#phase !== "closed" && this.#phase !== "leaving";
   }
 
   /** Whether only the way to it is lost, so that a resume may bring it back. */
@@ -276,8 +287,10 @@ export class Attempt {
     return this.#media?.getStats() ?? [];
   }
 
-  leave(): { code: number; reason: string } {
+  /** Lets what the data channels took go out, then tells the server. */
+  async leave(): Promise<{ code: number; reason: string }> {
     this.#phase = "leaving";
+    await this.#media?.data.drain(DRAIN_MS, this.#context.clock);
     this.#client?.leave(DisconnectReason.CLIENT_INITIATED);
     return { code: DisconnectReason.CLIENT_INITIATED, reason: "clientInitiated" };
   }
@@ -332,6 +345,9 @@ export class Attempt {
         return;
       case "trackPublished":
         this.#onTrackPublished(message.value);
+        break;
+      case "requestResponse":
+        this.#onRequestResponse(message.value);
         break;
       case "update":
         this.#onParticipants(message.value.participants);
@@ -398,7 +414,7 @@ export class Attempt {
           this.#tracks.gone(sid);
           room.mediaGone(sid);
         },
-        data: (kind, data) => room.data(kind, data),
+        data: (kind, data) => room.receive(kind, data),
         dataOpen: () => room.dataOpen(),
         failed: (error) => this.#fail(error, false),
       },
@@ -433,6 +449,21 @@ export class Attempt {
     this.#infos.set(track, info);
     this.#context.room.trackPublished(track, info);
     if (track.muted !== info.muted) this.localTrackMuted(track);
+  }
+
+  #onRequestResponse({ reason, message, request }: RequestResponse): void {
+    const failed = reason !== RequestResponse_Reason.OK && reason !== RequestResponse_Reason.QUEUED;
+    if (!failed || request.case !== "addTrack") return;
+    const track = this.#media?.trackOfCid(request.value.cid);
+    if (!track) return;
+    const denied = reason === RequestResponse_Reason.NOT_ALLOWED;
+    const why = message || RequestResponse_Reason[reason];
+    const error = new PublishTrackError(
+      denied ? "ACCESS_DENIED" : "NEGOTIATION_FAILED",
+      `The server did not take the track: ${why}`,
+    );
+    this.#context.room.publishFailed(track, error);
+    track.unpublish();
   }
 
   #onLeave(leave: LeaveRequest): void {

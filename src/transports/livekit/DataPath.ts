@@ -1,4 +1,4 @@
-import { TroupeError } from "../../core/index.ts";
+import { type Clock, TroupeError } from "../../core/index.ts";
 import type { Session, TransportChannel } from "../../webrtc/index.ts";
 
 /** The channels by their labels; each is opened by us and carries both directions. */
@@ -88,6 +88,15 @@ export class DataPath {
     await sent;
   }
 
+  /** Waits until nothing waits in the send buffers, for at most `ms`. */
+  async drain(ms: number, clock: Clock): Promise<void> {
+    const deadlineUs = clock.nowUs() + ms * 1000;
+    for (const channel of this.#channels.values()) channel.setBufferedAmountLowThreshold(0);
+    const timer = clock.setTimeout(() => this.#wake(), ms);
+    while (!this.#closed && this.#isFull() && clock.nowUs() < deadlineUs) await this.#change();
+    clock.clearTimeout(timer);
+  }
+
   /** Lets go of the channels; they are their session's to close. */
   close(): void {
     this.#closed = true;
@@ -97,10 +106,20 @@ export class DataPath {
   async #deliver(kind: DataKind, data: Uint8Array, before: Promise<unknown> | undefined): Promise<void> {
     await before;
     while (!this.#open(kind).send(data)) {
-      const { promise, resolve } = Promise.withResolvers<void>();
-      this.#waiting.add(resolve);
-      await promise;
+      await this.#change();
     }
+  }
+
+  #isFull(): boolean {
+    const open = [...this.#channels.values()].filter(({ state }) => state === "open");
+    return open.some(({ bufferedAmount }) => bufferedAmount > 0);
+  }
+
+  /** Resolves when a buffer has room again or anything else changed. */
+  #change(): Promise<void> {
+    const { promise, resolve } = Promise.withResolvers<void>();
+    this.#waiting.add(resolve);
+    return promise;
   }
 
   #open(kind: DataKind): TransportChannel {

@@ -1,29 +1,55 @@
-import { type DataChannelReceiveState, Encryption_Type, UpdateSubscription } from "@livekit/protocol";
-import { Connection, type LocalTrack } from "../../connection/index.ts";
+import { SimulateScenario } from "@livekit/protocol";
+import { Connection, type LocalTrack, type RemoteTrack, type StatsEntry } from "../../connection/index.ts";
+import { TroupeError } from "../../core/index.ts";
 import type { AudioProducer } from "../../media/index.ts";
-import type { RoomListener } from "./Attempt.ts";
+import type { DataHub } from "./data/index.ts";
 import { disconnectReasonOf, type LiveKitDisconnectReason } from "./disconnectReason.ts";
 import { LiveKitDriver, type LiveKitDriverParts } from "./driver.ts";
+import { PublishTrackError, UnpublishTrackError } from "./errors.ts";
+import { DATA_EVENTS, type LiveKitConnectionEvents, ROOM_EVENTS } from "./events.ts";
 import { type AudioPublishOptions, type LiveKitSettings, parsePublishOptions } from "./options.ts";
+import { RoomGlue } from "./RoomGlue.ts";
+import type {
+  AnyParticipant,
+  LocalParticipant,
+  LocalTrackPublication,
+  RemoteParticipant,
+  RoomConnectionState,
+} from "./room/index.ts";
 
-/** What a {@link LiveKitConnection} reports beyond what every connection does. */
-export type LiveKitConnectionEvents = Record<never, never>;
+/** What the server can be made to do to us, for tests of what follows. */
+export type Scenario =
+  | "nodeFailure"
+  | "migration"
+  | "serverLeave"
+  | "disconnectSignalOnResume"
+  | "disconnectSignalOnResumeNoMessages"
+  | "leaveRequestFullReconnect";
+
+/** The statistics of a connection by the direction that they are of. */
+export interface RtcStats {
+  publisherStats: StatsEntry[];
+  subscriberStats: StatsEntry[];
+}
 
 /**
- * A connection to a LiveKit room.
+ * A connection to a LiveKit room, and the room itself: who is in it, what they publish and what they say.
  *
  * @example
- * const connection = connect(livekit({ url: "ws://127.0.0.1:7880", token }));
- * await connection.connected();
+ * const room = connect(livekit({ url: "ws://127.0.0.1:7880", token }));
+ * room.on("trackSubscribed", (track, publication, participant) => new AudioSink(track).on("frame", hear));
+ * await room.connected();
+ * await room.publishTrack(source, { name: "voice", source: "microphone" });
  */
 export class LiveKitConnection extends Connection<LiveKitConnectionEvents> {
   readonly #settings: LiveKitSettings;
   readonly #parts: { driver?: LiveKitDriver };
+  readonly #room: RoomGlue;
   #disconnectReason: LiveKitDisconnectReason | undefined;
 
   /** For `livekit()`. */
   constructor(settings: LiveKitSettings, driverParts: LiveKitDriverParts = {}) {
-    const parts: { driver?: LiveKitDriver; room?: RoomListener } = {};
+    const parts: { driver?: LiveKitDriver; room?: RoomGlue } = {};
     super({
       transport: "livekit",
       createDriver: (host) => {
@@ -44,10 +70,82 @@ export class LiveKitConnection extends Connection<LiveKitConnectionEvents> {
     });
     this.#settings = settings;
     this.#parts = parts;
-    parts.room = this.#listener();
-    this.once("disconnected", (code) => {
-      this.#disconnectReason = disconnectReasonOf(code);
+    const connection = this;
+    this.#room = new RoomGlue({
+      get driver() {
+        return parts.driver;
+      },
+      get tracks() {
+        return connection.tracks;
+      },
+      autoSubscribe: settings.autoSubscribe,
+      clock: driverParts.clock,
     });
+    parts.room = this.#room;
+    this.#follow();
+  }
+
+  // The room
+
+  /**
+   * The server's id of the room, once it has one.
+   *
+   * @throws TroupeError CLOSED when the connection ended before.
+   */
+  getSid(): Promise<string> {
+    return this.#room.model.getSid();
+  }
+
+  get name(): string {
+    return this.#room.model.name;
+  }
+
+  get metadata(): string {
+    return this.#room.model.metadata;
+  }
+
+  /** Everybody in the room; the server tells it every few seconds. */
+  get numParticipants(): number {
+    return this.#room.model.numParticipants;
+  }
+
+  /** Those who publish something; the server tells it every few seconds. */
+  get numPublishers(): number {
+    return this.#room.model.numPublishers;
+  }
+
+  /** 0 when there is no limit. */
+  get maxParticipants(): number {
+    return this.#room.model.maxParticipants;
+  }
+
+  get isRecording(): boolean {
+    return this.#room.model.isRecording;
+  }
+
+  /** Null before the server told it. */
+  get creationTime(): Date | null {
+    return this.#room.model.creationTime;
+  }
+
+  /** How long the room stays when nobody comes, in ms. */
+  get emptyTimeoutMs(): number {
+    return this.#room.model.emptyTimeoutMs;
+  }
+
+  /** How long the room stays after the last one left, in ms. */
+  get departureTimeoutMs(): number {
+    return this.#room.model.departureTimeoutMs;
+  }
+
+  /** In LiveKit's terms; `state` has the whole path. */
+  get connectionState(): RoomConnectionState {
+    return this.#room.model.connectionState;
+  }
+
+  /** True while it reconnects too. */
+  get isConnected(): boolean {
+    return this.#room.model.isConnected;
   }
 
   /** Why it ended; undefined before. */
@@ -60,13 +158,36 @@ export class LiveKitConnection extends Connection<LiveKitConnectionEvents> {
     return this.#parts.driver?.token ?? this.#settings.token;
   }
 
+  /** @throws TroupeError INVALID_STATE before the room was joined. */
+  get localParticipant(): LocalParticipant {
+    return this.#room.model.localParticipant;
+  }
+
+  /** By identity. */
+  get remoteParticipants(): ReadonlyMap<string, RemoteParticipant> {
+    return this.#room.model.remoteParticipants;
+  }
+
+  /** Everybody who speaks now, the loudest first. */
+  get activeSpeakers(): AnyParticipant[] {
+    return this.#room.model.activeSpeakers;
+  }
+
+  /** Packets, text and byte streams, remote procedure calls, transcriptions, digits and chat. */
+  get data(): DataHub {
+    return this.#room.data;
+  }
+
+  // Tracks
+
   override start(): void {
     super.start();
     if (this.#settings.audioSource && this.localTracks.length === 0) this.publish(this.#settings.audioSource);
   }
 
   /**
-   * Sends what `producer` plays, over reconnects too, until it is unpublished or ends.
+   * Sends what `producer` plays, over reconnects too, until it is unpublished or ends. It may be called before the
+   * connection is up; {@link LiveKitConnection.publishTrack} waits for the server's word.
    *
    * @throws TroupeError INVALID_OPTION, or INVALID_STATE when the connection is over.
    */
@@ -80,23 +201,88 @@ export class LiveKitConnection extends Connection<LiveKitConnectionEvents> {
     return this.publishWith(producer, opus, settings);
   }
 
-  #listener(): RoomListener {
-    return {
-      joined: () => {},
-      resumed: () => {},
-      response: () => {},
-      mediaArrived: () => {},
-      mediaGone: () => {},
-      senderReady: () => {},
-      trackPublished: () => {},
-      data: () => {},
-      dataOpen: () => {},
-      syncState: () => ({
-        subscription: new UpdateSubscription({ subscribe: !this.#settings.autoSubscribe }),
-        trackSidsDisabled: [],
-        receiveStates: [] as DataChannelReceiveState[],
-      }),
-      encryption: () => Encryption_Type.NONE,
-    };
+  /**
+   * Publishes and waits until the server has taken the track in.
+   *
+   * @throws PublishTrackError when the server refuses it, or the connection ends first.
+   */
+  async publishTrack(
+    producer: AudioProducer,
+    options: AudioPublishOptions = {},
+  ): Promise<LocalTrackPublication> {
+    const track = this.publish(producer, options);
+    const off = track.once("ended", () =>
+      this.#room.publishFailed(
+        track,
+        new PublishTrackError("CLOSED", "The track ended before it was published"),
+      ),
+    );
+    try {
+      return await this.#room.published(track);
+    } finally {
+      off();
+    }
   }
+
+  /**
+   * Takes a track back; its source stays open.
+   *
+   * @throws UnpublishTrackError when nothing of ours is published under this sid.
+   */
+  unpublishTrack(trackSid: string): void {
+    const publication = this.#room.model.isJoined && this.localParticipant.trackPublications.get(trackSid);
+    if (!publication) {
+      throw new UnpublishTrackError("INVALID_OPTION", `No track of ours has the sid ${trackSid}`, {
+        field: "trackSid",
+      });
+    }
+    publication.unpublish();
+  }
+
+  /** @throws TroupeError INVALID_STATE when there is no connection. */
+  getRtcStats(): RtcStats {
+    const stats = this.getStats();
+    if (stats.length === 0) throw new TroupeError("INVALID_STATE", "The room is not connected");
+    const isOf = (outbound: boolean) => (entry: StatsEntry) =>
+      !/^(remote-)?(in|out)bound-rtp$|^media-source$/.test(entry.type) ||
+      OUTBOUND_TYPES.has(entry.type) === outbound;
+    return { publisherStats: stats.filter(isOf(true)), subscriberStats: stats.filter(isOf(false)) };
+  }
+
+  /** Leaves in order. Handlers of calls end first. */
+  override disconnect(reason = ""): Promise<void> {
+    this.#room.data.close();
+    return super.disconnect(reason);
+  }
+
+  /** Asks the server to do to us what networks and data centres do; for tests. */
+  simulateScenario(scenario: Scenario): void {
+    const value = new SimulateScenario({ scenario: { case: scenario, value: true } });
+    this.#parts.driver?.signal({ case: "simulate", value });
+  }
+
+  #follow(): void {
+    const { model, data } = this.#room;
+    for (const name of ROOM_EVENTS) model.on(name, (...args) => this.emitExtra(name, ...(args as never)));
+    for (const name of DATA_EVENTS)
+      data.events.on(name, (...args) => this.emitExtra(name, ...(args as never)));
+    this.on("state", (state) => {
+      const roomState = roomStateOf(state);
+      if (roomState) model.setConnectionState(roomState);
+    });
+    this.on("track", (track: RemoteTrack) => this.#room.trackMade(track));
+    this.on("disconnected", (code) => {
+      this.#disconnectReason = disconnectReasonOf(code);
+      data.close();
+    });
+  }
+}
+
+/** Entries of the statistics that are about what we send. */
+const OUTBOUND_TYPES = new Set(["outbound-rtp", "remote-inbound-rtp", "media-source"]);
+
+function roomStateOf(state: string): RoomConnectionState | undefined {
+  if (state.startsWith("connected")) return "connected";
+  if (state.startsWith("reconnecting")) return "reconnecting";
+  return state === "disconnected" || state === "failed" ? "disconnected" : undefined;
 }

@@ -115,7 +115,7 @@ export class LiveKitDriver implements TransportDriver {
 
   /** Sends now, or once the signalling is back. */
   signal(message: SignalMessage): void {
-    if (!this.#attempt?.isOpen) throw new TroupeError("INVALID_STATE", "The connection is not in a room");
+    if (!this.#attempt?.isJoined) throw new TroupeError("INVALID_STATE", "The connection is not in a room");
     this.#attempt.send(message);
   }
 

@@ -1,18 +1,35 @@
-// The LiveKit client: `livekit(options)` for `connect`, its connection class, and its typed errors.
+// The LiveKit client: `livekit(options)` for `connect`, its connection class which is the room, and its typed errors.
 import type { Transport } from "../../connection/index.ts";
 import { LiveKitConnection } from "./LiveKitConnection.ts";
 import { type LiveKitOptions, parseLiveKitOptions } from "./options.ts";
 
+export * from "./data/index.ts";
 export { DISCONNECT_REASONS, type LiveKitDisconnectReason } from "./disconnectReason.ts";
-export { LiveKitConnection, type LiveKitConnectionEvents } from "./LiveKitConnection.ts";
+export {
+  ConnectError,
+  type ConnectFailure,
+  PublishDataError,
+  PublishDtmfError,
+  PublishTrackError,
+  PublishTranscriptionError,
+  RPC_ERROR_CODES,
+  RpcError,
+  type RpcErrorName,
+  StreamError,
+  type StreamFailure,
+  UnpublishTrackError,
+} from "./errors.ts";
+export type { LiveKitConnectionEvents } from "./events.ts";
+export { LiveKitConnection, type RtcStats, type Scenario } from "./LiveKitConnection.ts";
 export type { AudioPublishOptions, LiveKitOptions } from "./options.ts";
+export * from "./room/index.ts";
 
 /**
  * A LiveKit room to connect to.
  *
  * @throws TroupeError INVALID_OPTION
  * @example
- * const connection = connect(livekit({ url: "ws://127.0.0.1:7880", token }));
+ * const room = connect(livekit({ url: "ws://127.0.0.1:7880", token }));
  */
 export function livekit(options: LiveKitOptions): Transport<LiveKitConnection> {
   const settings = parseLiveKitOptions(options);

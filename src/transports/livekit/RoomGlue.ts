@@ -1,0 +1,139 @@
+import {
+  DataChannelReceiveState,
+  Encryption_Type,
+  type JoinResponse,
+  type ReconnectResponse,
+  type SignalResponse,
+  type TrackInfo,
+} from "@livekit/protocol";
+import type { LocalTrack, RemoteTrack } from "../../connection/index.ts";
+import type { Clock, TroupeError } from "../../core/index.ts";
+import type { RoomListener } from "./Attempt.ts";
+import type { DataKind } from "./DataPath.ts";
+import { DataHub, type DataParticipant, type DataPort } from "./data/index.ts";
+import type { LiveKitDriver } from "./driver.ts";
+import { type LocalTrackPublication, RoomModel } from "./room/index.ts";
+
+/** What the glue asks of the connection above it. */
+export interface GlueOwner {
+  readonly driver: LiveKitDriver | undefined;
+  readonly tracks: readonly RemoteTrack[];
+  readonly autoSubscribe: boolean;
+  readonly clock?: Clock;
+}
+
+/** Between the driver below and the room and its data above: each knows nothing of the others. */
+export class RoomGlue implements RoomListener {
+  readonly model: RoomModel;
+  readonly data: DataHub;
+  readonly #owner: GlueOwner;
+  readonly #publishing = new Map<LocalTrack, PromiseWithResolvers<LocalTrackPublication>>();
+  #serverVersion: string | undefined;
+
+  constructor(owner: GlueOwner) {
+    this.#owner = owner;
+    const { autoSubscribe, clock } = owner;
+    this.model = new RoomModel({
+      signal: { send: (message) => this.#driver.signal(message) },
+      autoSubscribe,
+      clock,
+    });
+    this.data = new DataHub(this.#port(), { clock });
+    this.model.on("participantDisconnected", ({ identity, sid }) => this.data.participantLeft(identity, sid));
+  }
+
+  /** Resolves once the server has taken the track in. */
+  published(track: LocalTrack): Promise<LocalTrackPublication> {
+    const waiting = Promise.withResolvers<LocalTrackPublication>();
+    this.#publishing.set(track, waiting);
+    return waiting.promise.finally(() => this.#publishing.delete(track));
+  }
+
+  publishFailed(track: LocalTrack, error: TroupeError): void {
+    this.#publishing.get(track)?.reject(error);
+  }
+
+  // What the attempt tells
+
+  joined(join: JoinResponse): void {
+    const isFirst = !this.model.isJoined;
+    this.#serverVersion = join.serverInfo?.version || join.serverVersion || undefined;
+    this.model.joined(join);
+    if (!isFirst) this.data.rejoined();
+  }
+
+  resumed(reconnect: ReconnectResponse): void {
+    this.data.resumed(reconnect.lastMessageSeq);
+  }
+
+  response(response: SignalResponse): void {
+    this.model.receive(response);
+  }
+
+  mediaArrived(trackSid: string, key: string): void {
+    const track = this.#owner.tracks.find((one) => one.key === key);
+    if (track) this.model.mediaArrived(trackSid, track);
+  }
+
+  /** The connection made the object of a track whose media is there already. */
+  trackMade(track: RemoteTrack): void {
+    const trackSid = this.#owner.driver?.sidOf(track.key);
+    if (trackSid) this.model.mediaArrived(trackSid, track);
+  }
+
+  mediaGone(trackSid: string): void {
+    this.model.mediaGone(trackSid);
+  }
+
+  senderReady(): void {}
+
+  trackPublished(track: LocalTrack, info: TrackInfo): void {
+    this.model.localPublished(info, track);
+    const publication = this.model.localParticipant.trackPublications.get(info.sid);
+    if (publication) this.#publishing.get(track)?.resolve(publication);
+  }
+
+  receive(kind: DataKind, data: Buffer): void {
+    if (kind !== "dataTrack") this.data.receive(kind, data);
+  }
+
+  dataOpen(): void {
+    this.data.wake();
+  }
+
+  syncState() {
+    return {
+      subscription: this.model.subscription,
+      trackSidsDisabled: [],
+      receiveStates: this.data.lastSequences().map((state) => new DataChannelReceiveState(state)),
+    };
+  }
+
+  encryption(): Encryption_Type {
+    return Encryption_Type.NONE;
+  }
+
+  get #driver(): LiveKitDriver {
+    return this.#owner.driver!;
+  }
+
+  #port(): DataPort {
+    const glue = this;
+    return {
+      get localIdentity() {
+        return glue.model.isJoined ? glue.model.localParticipant.identity : "";
+      },
+      get localSid() {
+        return glue.model.isJoined ? glue.model.localParticipant.sid : "";
+      },
+      get isConnected() {
+        return glue.#owner.driver?.isDataOpen ?? false;
+      },
+      get serverVersion() {
+        return glue.#serverVersion;
+      },
+      participants: () => [...this.model.remoteParticipants.values()] satisfies DataParticipant[],
+      send: (kind, packet) => this.#driver.sendData(kind, packet),
+    };
+  }
+}

@@ -1,0 +1,47 @@
+import type { DataHubEvents } from "./data/index.ts";
+import type { RoomEvents } from "./room/index.ts";
+
+/** What a LiveKitConnection reports beyond what every connection does. */
+export type LiveKitConnectionEvents = RoomEvents & Omit<DataHubEvents, "dropped">;
+
+type Names<Events> = Record<keyof Events & string, true>;
+
+const ROOM: Names<RoomEvents> = {
+  participantConnected: true,
+  participantDisconnected: true,
+  localTrackPublished: true,
+  localTrackUnpublished: true,
+  localTrackSubscribed: true,
+  trackPublished: true,
+  trackUnpublished: true,
+  trackSubscribed: true,
+  trackUnsubscribed: true,
+  trackSubscriptionFailed: true,
+  trackSubscriptionPermissionChanged: true,
+  trackMuted: true,
+  trackUnmuted: true,
+  trackStreamStateChanged: true,
+  activeSpeakersChanged: true,
+  roomMetadataChanged: true,
+  participantMetadataChanged: true,
+  participantNameChanged: true,
+  participantAttributesChanged: true,
+  participantPermissionsChanged: true,
+  connectionQualityChanged: true,
+  connectionStateChanged: true,
+  roomUpdated: true,
+  moved: true,
+  tokenRefreshed: true,
+};
+
+const DATA: Names<Omit<DataHubEvents, "dropped">> = {
+  dataReceived: true,
+  sipDtmfReceived: true,
+  transcriptionReceived: true,
+  chatMessageReceived: true,
+  chatMessageEdited: true,
+};
+
+/** The names of each, which is how they are passed on. */
+export const ROOM_EVENTS = Object.keys(ROOM) as (keyof RoomEvents)[];
+export const DATA_EVENTS = Object.keys(DATA) as (keyof typeof DATA)[];
