@@ -8,8 +8,10 @@ type Names<Events> = Record<keyof Events & string, true>;
 
 const ROOM: Names<RoomEvents> = {
   participantConnected: true,
+  participantActive: true,
   participantDisconnected: true,
   localTrackPublished: true,
+  localTrackRepublished: true,
   localTrackUnpublished: true,
   localTrackSubscribed: true,
   trackPublished: true,
