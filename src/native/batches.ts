@@ -1,5 +1,5 @@
 import { logger, type TypedEvents } from "../core/index.ts";
-import { RECORD_STRIDE, RecordKind } from "./binding.ts";
+import { type CryptorState, RECORD_STRIDE, RecordKind } from "./binding.ts";
 import type {
   EngineMixer,
   EnginePeer,
@@ -9,6 +9,7 @@ import type {
   EngineSource,
   Level,
 } from "./engine.ts";
+import { cryptorState, type EngineFrameCryptor } from "./frameTransforms.ts";
 
 /** Hands each record of a batch to the object that its handle names. A record of a closed handle is let go. */
 export class Batches {
@@ -18,6 +19,7 @@ export class Batches {
   readonly mixers = new Map<number, EngineMixer["events"]>();
   readonly senders = new Map<number, EngineSender["events"]>();
   readonly levels = new Map<number, TypedEvents<{ level: [level: Level] }>>();
+  readonly cryptors = new Map<number, EngineFrameCryptor["events"]>();
   readonly sinks = new Map<number, EngineSink>();
 
   /** True from when the engine has stopped: no handle of it is left. */
@@ -31,6 +33,8 @@ export class Batches {
       const a = records[at + 2]!;
       const b = records[at + 3]!;
       if (kind === RecordKind.frame) this.#frame(handle, pcm, a, b, records[at + 4]!, records[at + 5]!);
+      else if (kind === RecordKind.cryptorState)
+        this.#cryptor(handle, cryptorState(a), b, records[at + 4]!, records[at + 5]!);
       else this.#event(kind, handle, a, b, records[at + 4]!, texts);
     }
   };
@@ -54,6 +58,13 @@ export class Batches {
       timestampUs: us,
       concealed: concealed !== 0,
     });
+  }
+
+  #cryptor(handle: number, state: CryptorState, keyIndex: number, c: number, d: number): void {
+    const events = this.cryptors.get(handle);
+    events?.emit("state", state, keyIndex);
+    if (state === "keyRatcheted") events?.emit("ratcheted", keyIndex, c, d);
+    else if (c !== 0) events?.emit("wanted", keyIndex);
   }
 
   #event(kind: number, handle: number, a: number, b: number, c: number, texts: string[]): void {

@@ -30,8 +30,25 @@ export const RecordKind = {
   bye: 10,
   /** mixer, input that speaks or 0 */
   dominantSpeaker: 11,
+  /**
+   * frame cryptor, index in {@link CRYPTOR_STATES}, key index; for decryptionFailed 1 when the keys that follow are
+   * wanted; for keyRatcheted the steps of the ratchet, and how often the key at this index had been set
+   */
+  cryptorState: 12,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
+
+/** What a frame cryptor's numbers stand for. */
+export const CRYPTOR_STATES = [
+  "new",
+  "ok",
+  "encryptionFailed",
+  "decryptionFailed",
+  "missingKey",
+  "keyRatcheted",
+  "internalError",
+] as const;
+export type CryptorState = (typeof CRYPTOR_STATES)[number];
 
 /** Numbers per record: kind, handle, and up to four values in the order that {@link RecordKind} gives. */
 export const RECORD_STRIDE = 6;
@@ -117,6 +134,18 @@ export interface SenderOptions {
   redundancy?: { payloadType: number; distance: number };
   /** How long an empty source is still encoded as silence, in ms; 200 when left out. */
   hangoverMs?: number;
+}
+
+export interface FrameCryptorOptions {
+  direction: "encrypt" | "decrypt";
+  /** Bytes at the start of a frame that stay readable: 1 for Opus. */
+  clearBytes: number;
+  /** Keys that it holds, 1 to 256. */
+  keyRingSize: number;
+  /** Frames in a row that a key may fail to open until it is given up; -1: any number. */
+  failureTolerance: number;
+  /** What the server appends to silence of its own; empty for none. */
+  serverTrailer: Uint8Array;
 }
 
 export interface SinkOptions {
@@ -270,6 +299,19 @@ interface EngineBinding {
   senderSetProducer(sender: number, producer: number): void;
   senderUpdate(sender: number, opus: Partial<OpusParameters>): void;
   senderClose(sender: number): void;
+
+  frameCryptorCreate(options: FrameCryptorOptions): number;
+  /** 16 or 32 bytes; none takes the key away. */
+  frameCryptorSetKey(cryptor: number, index: number, key: Uint8Array): void;
+  /** Keys that may have taken the place of the one at `index`, in order; at most 64. */
+  frameCryptorSetCandidates(cryptor: number, index: number, keys: Uint8Array[]): void;
+  frameCryptorSetKeyIndex(cryptor: number, index: number): void;
+  frameCryptorSetEnabled(cryptor: number, enabled: boolean): void;
+  /** Streams that it is on keep it. */
+  frameTransformClose(transform: number): void;
+  /** What encoded frames pass: a sender's behind the encoder, a receiver's as they arrive. 0 for nothing. */
+  senderSetTransform(sender: number, transform: number): void;
+  receiverSetTransform(receiver: number, transform: number): void;
 
   /** A tap on a producer (0: none yet). It fills `frame` records. */
   sinkCreate(options: SinkOptions): number;

@@ -3,6 +3,7 @@ import { Batches } from "./batches.ts";
 import type {
   EngineStats,
   ForwarderOptions,
+  FrameCryptorOptions,
   HeaderExtensionIds,
   NativeBinding,
   OpusParameters,
@@ -12,6 +13,7 @@ import type {
   SinkOptions,
   SourceOptions,
 } from "./binding.ts";
+import { EngineFrameCryptor, type EngineFrameTransform } from "./frameTransforms.ts";
 import { NativeHandle } from "./handles.ts";
 import { loadBinding } from "./load.ts";
 import type { NativeObject, ProcessingOptions } from "./processing.ts";
@@ -134,6 +136,10 @@ export class Engine {
     return new EngineFilter(this.binding, this.#batches, options);
   }
 
+  createFrameCryptor(options: FrameCryptorOptions): EngineFrameCryptor {
+    return new EngineFrameCryptor(this.binding, this.#batches, options);
+  }
+
   createSink(options: SinkOptions): EngineSink {
     return new EngineSink(this.binding, this.#batches, options);
   }
@@ -230,6 +236,11 @@ export class EngineReceiver extends EngineProducer {
   /** The longest time between two packets since the last call, in microseconds. */
   takeLongestGapUs(): number {
     return this.binding.receiverTakeLongestGapUs(this.handle);
+  }
+
+  /** What its encoded frames pass as they arrive; null for nothing. */
+  setTransform(transform: EngineFrameTransform | null): void {
+    this.binding.receiverSetTransform(this.handle, handleOf(transform));
   }
 
   requestKeyFrame(): void {
@@ -393,6 +404,11 @@ export class EngineSender extends NativeHandle {
     this.#binding.senderSetProducer(this.handle, producer?.handle ?? 0);
   }
 
+  /** What its encoded frames pass before they are packed; null for nothing. */
+  setTransform(transform: EngineFrameTransform | null): void {
+    this.#binding.senderSetTransform(this.handle, handleOf(transform));
+  }
+
   update(opus: Partial<OpusParameters>): void {
     this.#binding.senderUpdate(this.handle, opus);
   }
@@ -447,4 +463,10 @@ export class EngineForwarder extends NativeHandle {
   protected free(handle: number): void {
     this.#binding.forwarderClose(handle);
   }
+}
+
+/** A closed transform would let frames pass as they are. */
+function handleOf(transform: EngineFrameTransform | null): number {
+  if (transform?.closed) throw new TroupeError("CLOSED", "The transform is closed");
+  return transform?.handle ?? 0;
 }

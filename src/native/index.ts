@@ -1,9 +1,11 @@
 // The typed face of the addon: the media engine's objects, and the transport's raw calls for its one adapter.
 export type {
   CodecParameters,
+  CryptorState,
   DataChannelOptions,
   EngineStats,
   ForwarderOptions,
+  FrameCryptorOptions,
   HeaderExtensionIds,
   InboundRtpStats,
   NativeBinding,
@@ -37,6 +39,7 @@ export {
   type FilterOptions,
   type Level,
 } from "./engine.ts";
+export { EngineFrameCryptor, EngineFrameTransform } from "./frameTransforms.ts";
 export { NativeHandle } from "./handles.ts";
 export { loadBinding } from "./load.ts";
 export type { Loudness, NativeObject, ProcessingOptions, ResamplerQuality } from "./processing.ts";

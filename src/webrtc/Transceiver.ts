@@ -1,5 +1,6 @@
 import { randomId } from "../core/index.ts";
 import type {
+  EngineFrameTransform,
   EnginePeer,
   EngineProducer,
   EngineReceiver,
@@ -91,6 +92,8 @@ export class SessionTransceiver implements Transceiver {
   #producer: EngineProducer | null = null;
   /** What the sender was made for; another agreement takes another sender. */
   #sentCodecs = "";
+  #senderTransform: EngineFrameTransform | null = null;
+  #receiverTransform: EngineFrameTransform | null = null;
 
   constructor(peer: EnginePeer, options: SessionTransceiverOptions) {
     this.#peer = peer;
@@ -121,6 +124,16 @@ export class SessionTransceiver implements Transceiver {
 
   get announced(): boolean {
     return this.#announced;
+  }
+
+  setSenderTransform(transform: EngineFrameTransform | null): void {
+    this.#senderTransform = transform;
+    this.sender?.setTransform(transform);
+  }
+
+  setReceiverTransform(transform: EngineFrameTransform | null): void {
+    this.#receiverTransform = transform;
+    this.receiver?.setTransform(transform);
   }
 
   setProducer(producer: EngineProducer | null): void {
@@ -185,6 +198,7 @@ export class SessionTransceiver implements Transceiver {
       return;
     }
     this.receiver = this.#peer.createReceiver(this.#receiverOptions());
+    if (this.#receiverTransform) this.receiver.setTransform(this.#receiverTransform);
     this.receiver.events.on("flow", (state) => {
       if (state === "flowing") this.#onFlowing(this);
     });
@@ -261,6 +275,7 @@ export class SessionTransceiver implements Transceiver {
           }
         : {}),
     });
+    if (this.#senderTransform) this.sender.setTransform(this.#senderTransform);
     if (this.#producer && !this.#producer.closed) this.sender.setProducer(this.#producer);
   }
 

@@ -1,6 +1,7 @@
 import type { TroupeError } from "../core/index.ts";
 import type {
   CodecParameters,
+  EngineFrameTransform,
   EngineProducer,
   EngineReceiver,
   EngineSender,
@@ -59,6 +60,12 @@ export interface Transceiver {
   readonly closed: boolean;
   /** What the sender sends from now on; kept while there is none and given to the next. */
   setProducer(producer: EngineProducer | null): void;
+  /**
+   * What encoded frames pass on their way out and on their way in; null for nothing. Kept like the producer. Put it
+   * on before the producer, so that no frame leaves without it, and take it off before you close it.
+   */
+  setSenderTransform(transform: EngineFrameTransform | null): void;
+  setReceiverTransform(transform: EngineFrameTransform | null): void;
 }
 
 export interface TransceiverOptions {

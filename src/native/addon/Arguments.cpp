@@ -44,6 +44,13 @@ void Fields::fail(const char* name, const std::string& expected) const {
   throw Napi::TypeError::New(object_.Env(), message);
 }
 
+std::span<const uint8_t> bytesOf(const Napi::Value& value, const char* name) {
+  if (!value.IsTypedArray() || value.As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array)
+    throw Napi::TypeError::New(value.Env(), std::string("Expected a Uint8Array for ") + name);
+  const auto bytes = value.As<Napi::Uint8Array>();
+  return {bytes.Data(), bytes.ByteLength()};
+}
+
 bool Fields::has(const char* name) const {
   const Napi::Value value = get(name);
   return !value.IsUndefined() && !value.IsNull();

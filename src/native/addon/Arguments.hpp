@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,6 +16,9 @@ namespace troupe::addon {
 uint32_t handleArgument(const Napi::CallbackInfo& info, size_t index);
 double numberArgument(const Napi::CallbackInfo& info, size_t index, const char* name, double lowest, double highest);
 Napi::Object objectArgument(const Napi::CallbackInfo& info, size_t index, const char* name);
+
+/** A view of a Uint8Array, valid until JavaScript runs. */
+std::span<const uint8_t> bytesOf(const Napi::Value& value, const char* name);
 
 /** Reads the fields of an option object. */
 class Fields {

@@ -153,6 +153,43 @@ void senderClose(const Info& info) {
   if (Engine* engine = engineIfRunning(info)) engine->closeSender(handleArgument(info, 0));
 }
 
+size_t keyIndexArgument(const Info& info) {
+  return static_cast<size_t>(numberArgument(info, 1, "index", 0, FrameCryptor::kMaximumKeyRingSize - 1));
+}
+Napi::Value frameCryptorCreate(const Info& info) {
+  return number(info, engineOf(info).createFrameCryptor(frameCryptorOptionsOf(objectArgument(info, 0, "options"))));
+}
+void frameCryptorSetKey(const Info& info) {
+  engineOf(info).frameCryptor(handleArgument(info, 0)).setKey(keyIndexArgument(info), bytesOf(info[2], "key"));
+}
+void frameCryptorSetCandidates(const Info& info) {
+  if (!info[2].IsArray()) throw Napi::TypeError::New(info.Env(), "Expected an array for keys");
+  const auto list = info[2].As<Napi::Array>();
+  if (list.Length() > FrameCryptor::kMaximumCandidates) throw std::invalid_argument("Expected at most 64 keys");
+  std::vector<std::vector<uint8_t>> keys;
+  for (uint32_t at = 0; at < list.Length(); ++at) {
+    const auto key = bytesOf(list.Get(at), "keys");
+    keys.emplace_back(key.begin(), key.end());
+  }
+  engineOf(info).frameCryptor(handleArgument(info, 0)).setCandidates(keyIndexArgument(info), keys);
+}
+void frameCryptorSetKeyIndex(const Info& info) {
+  engineOf(info).frameCryptor(handleArgument(info, 0)).setKeyIndex(keyIndexArgument(info));
+}
+void frameCryptorSetEnabled(const Info& info) {
+  if (!info[1].IsBoolean()) throw Napi::TypeError::New(info.Env(), "Expected a boolean for enabled");
+  engineOf(info).frameCryptor(handleArgument(info, 0)).setEnabled(info[1].As<Napi::Boolean>());
+}
+void frameTransformClose(const Info& info) {
+  if (Engine* engine = engineIfRunning(info)) engine->closeFrameTransform(handleArgument(info, 0));
+}
+void senderSetTransform(const Info& info) {
+  engineOf(info).setSenderTransform(handleArgument(info, 0), handleArgument(info, 1));
+}
+void receiverSetTransform(const Info& info) {
+  engineOf(info).setReceiverTransform(handleArgument(info, 0), handleArgument(info, 1));
+}
+
 Napi::Value sinkCreate(const Info& info) {
   const Napi::Object options = objectArgument(info, 0, "options");
   const Fields fields(options, "options");
@@ -219,6 +256,14 @@ void registerEngine(Napi::Env, Napi::Object exports) {
   add<senderSetProducer>(exports, "senderSetProducer");
   add<senderUpdate>(exports, "senderUpdate");
   add<senderClose>(exports, "senderClose");
+  add<frameCryptorCreate>(exports, "frameCryptorCreate");
+  add<frameCryptorSetKey>(exports, "frameCryptorSetKey");
+  add<frameCryptorSetCandidates>(exports, "frameCryptorSetCandidates");
+  add<frameCryptorSetKeyIndex>(exports, "frameCryptorSetKeyIndex");
+  add<frameCryptorSetEnabled>(exports, "frameCryptorSetEnabled");
+  add<frameTransformClose>(exports, "frameTransformClose");
+  add<senderSetTransform>(exports, "senderSetTransform");
+  add<receiverSetTransform>(exports, "receiverSetTransform");
   add<sinkCreate>(exports, "sinkCreate");
   add<sinkBind>(exports, "sinkBind");
   add<sinkClose>(exports, "sinkClose");

@@ -20,6 +20,7 @@ constexpr int kHighestExtensionId = 255;
 constexpr uint32_t kMostEncodedFrames = 1'000'000;
 /** Packets are at most 1200 bytes with their header. */
 constexpr size_t kLongestEncodedFrame = 1136;
+constexpr int kMostClearBytes = 64;
 constexpr int kLongestDelayMs = 10'000;
 
 uint8_t payloadTypeOf(const Fields& fields) {
@@ -158,6 +159,21 @@ ForwardingOptions forwardingOptionsOf(Napi::Object object) {
     options.payloadTypes.emplace_back(static_cast<uint8_t>(types.integer("0", 0, kHighestPayloadType)),
                                       static_cast<uint8_t>(types.integer("1", 0, kHighestPayloadType)));
   }
+  return options;
+}
+
+FrameCryptorOptions frameCryptorOptionsOf(Napi::Object object) {
+  const Fields fields(object, "options");
+  FrameCryptorOptions options;
+  options.direction = fields.choice("direction", {"encrypt", "decrypt"}) == 0 ? FrameCryptorOptions::Direction::encrypt
+                                                                               : FrameCryptorOptions::Direction::decrypt;
+  options.clearBytes = static_cast<size_t>(fields.integer("clearBytes", 0, kMostClearBytes));
+  options.keyRingSize = static_cast<size_t>(
+      fields.integer("keyRingSize", 1, static_cast<int>(FrameCryptor::kMaximumKeyRingSize)));
+  options.failureTolerance = fields.integer("failureTolerance", -1, 1'000'000);
+  const auto trailer = bytesOf(object.Get("serverTrailer"), "options.serverTrailer");
+  if (trailer.size() > FrameCryptor::kMaximumServerTrailerBytes) fields.fail("serverTrailer", "at most 64 bytes");
+  options.serverTrailer.assign(trailer.begin(), trailer.end());
   return options;
 }
 

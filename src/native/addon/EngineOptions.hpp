@@ -3,6 +3,7 @@
 
 #include <napi.h>
 
+#include "../engine/FrameCryptor.hpp"
 #include "../engine/HeaderExtensionIds.hpp"
 #include "../engine/ReplayStream.hpp"
 #include "../engine/StreamOptions.hpp"
@@ -16,6 +17,7 @@ SenderOptions senderOptionsOf(Napi::Object object);
 /** Fields that are left out stay as they are in `base`. */
 OpusParameters opusParametersOf(Napi::Object object, OpusParameters base);
 ForwardingOptions forwardingOptionsOf(Napi::Object object);
+FrameCryptorOptions frameCryptorOptionsOf(Napi::Object object);
 EncodedSource::Options encodedSourceOptionsOf(Napi::Object object);
 
 }  // namespace troupe::addon

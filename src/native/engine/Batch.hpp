@@ -21,6 +21,7 @@ enum class RecordKind : uint8_t {
   senderLoss = 9,
   bye = 10,
   dominantSpeaker = 11,
+  cryptorState = 12,
 };
 
 /** Numbers per record: kind, handle and four values. */

@@ -26,6 +26,7 @@ const char* dropReasonName(DropReason reason) {
     case DropReason::srtpReplay: return "srtpReplay";
     case DropReason::srtpAuthentication: return "srtpAuthentication";
     case DropReason::beforeKeys: return "beforeKeys";
+    case DropReason::heldByTransform: return "heldByTransform";
     case DropReason::count: break;
   }
   return "unknown";

@@ -33,6 +33,7 @@ enum class DropReason : uint8_t {
   srtpReplay,
   srtpAuthentication,
   beforeKeys,
+  heldByTransform,
   count,
 };
 

@@ -51,6 +51,7 @@ void Engine::stop() {
   forwarders_.clear();
   senders_.clear();
   sinks_.clear();
+  frameCryptors_.clear();
   mixers_.clear();
   mixMinuses_.clear();
   filters_.clear();
@@ -80,6 +81,7 @@ Engine::Stats Engine::stats() const {
                    {"mixMinuses", mixMinuses_.size()},
                    {"filters", filters_.size()},
                    {"forwarders", forwarders_.size()},
+                   {"frameCryptors", frameCryptors_.size()},
                    {"encoders", AudioEncoder::alive()},
                    {"decoders", AudioDecoder::alive()}};
   return stats;

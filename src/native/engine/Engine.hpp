@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "BatchQueue.hpp"
+#include "FrameCryptor.hpp"
 #include "Peer.hpp"
 #include "Scheduler.hpp"
 #include "Source.hpp"
@@ -83,6 +84,14 @@ class Engine {
   void updateSender(uint32_t sender, const OpusParameters& parameters);
   void closeSender(uint32_t sender);
 
+  uint32_t createFrameCryptor(FrameCryptorOptions options);
+  FrameCryptor& frameCryptor(uint32_t handle) const;
+  /** What encoded frames pass; 0 for nothing. */
+  void setSenderTransform(uint32_t sender, uint32_t transform);
+  void setReceiverTransform(uint32_t receiver, uint32_t transform);
+  /** Streams that it is on go on with it: what was to be encrypted never goes out in clear. */
+  void closeFrameTransform(uint32_t transform);
+
   uint32_t createSink(PcmFormat format, int frameMs);
   void bindSink(uint32_t sink, uint32_t producer);
   void closeSink(uint32_t sink);
@@ -130,6 +139,7 @@ class Engine {
   /** Whether `producer` hears `other`, through any number of mixers and filters. */
   bool hears(uint32_t producer, uint32_t other) const;
   FilterEntry& filter(uint32_t handle, uint32_t producer);
+  std::shared_ptr<FrameTransform> frameTransform(uint32_t handle) const;
   void connectSender(const SenderEntry& sender);
   void forgetProducer(uint32_t handle);
   template <typename Type>
@@ -149,6 +159,7 @@ class Engine {
   std::unordered_map<uint32_t, std::shared_ptr<SinkTap>> sinks_;
   std::unordered_map<uint32_t, MixerEntry> mixers_;
   std::unordered_map<uint32_t, FilterEntry> filters_;
+  std::unordered_map<uint32_t, std::shared_ptr<FrameCryptor>> frameCryptors_;
   std::unordered_map<uint32_t, std::shared_ptr<Source>> sources_;
   std::unordered_map<uint32_t, std::shared_ptr<EncodedSource>> encodedSources_;
   /** Mix-minus to its mixer. */

@@ -63,16 +63,41 @@ std::shared_ptr<const ReceiverStream::Taps> ReceiverStream::store(const RtpPacke
 
 void ReceiverStream::insert(const RtpPacket& packet, const CodecParameters& codec, int64_t arrivalUs) {
   if (codec.name != kDecodedCodec || packet.payload().empty()) return;
-  const size_t duration = AudioDecoder::durationAt48kHz(packet.payload());
+  TransformedFrame room;
+  RtpPacket frame = packet;
+  frame.replacePayload(transformed(packet, arrivalUs, room));
+  if (frame.payload().empty()) {
+    wire_->drops.add(DropReason::heldByTransform);
+    return;
+  }
+  const size_t duration = AudioDecoder::durationAt48kHz(frame.payload());
   if (duration == 0) {
     wire_->drops.add(DropReason::decodeFailed);
     return;
   }
-  switch (jitterBuffer_->insert(packet, arrivalUs, static_cast<uint32_t>(duration))) {
+  switch (jitterBuffer_->insert(frame, arrivalUs, static_cast<uint32_t>(duration))) {
     case JitterBuffer::Inserted::late: wire_->drops.add(DropReason::late); break;
     case JitterBuffer::Inserted::rejected: wire_->drops.add(DropReason::outOfRange); break;
     default: break;
   }
+}
+
+void ReceiverStream::setTransform(std::shared_ptr<FrameTransform> transform) {
+  std::lock_guard lock(mutex_);
+  transform_ = std::move(transform);
+}
+
+std::span<const uint8_t> ReceiverStream::transformed(const RtpPacket& packet, int64_t arrivalUs,
+                                                     std::span<uint8_t> out) {
+  if (!transform_) return packet.payload();
+  if (packet.payload().size() > FrameTransform::kMaximumFrameBytes) return {};
+  FrameInfo info;
+  info.ssrc = packet.ssrc();
+  info.timestamp = packet.timestamp();
+  info.payloadType = packet.payloadType();
+  info.sequenceNumber = packet.sequenceNumber();
+  info.arrivalUs = arrivalUs;
+  return transform_->transform(info, packet.payload(), out);
 }
 
 ReceiverStream::Incoming& ReceiverStream::incomingFor(uint32_t ssrc, uint32_t clockRate) {

@@ -8,6 +8,7 @@
 #include <span>
 #include <vector>
 
+#include "FrameTransform.hpp"
 #include "JitterBuffer.hpp"
 #include "NackGenerator.hpp"
 #include "PeerWire.hpp"
@@ -45,6 +46,8 @@ class ReceiverStream final : public Producer {
   void receive(const RtpPacket& packet, const HeaderExtensionIds& ids, int64_t arrivalUs);
   /** False when the SSRC is not one of its own. */
   bool onSenderReport(uint32_t ssrc, const SenderInfo& info, int64_t arrivalUs);
+  /** What its frames pass before the jitter buffer; null for nothing. Taps see packets as they came. */
+  void setTransform(std::shared_ptr<FrameTransform> transform);
   void addTap(std::shared_ptr<PacketTap> tap);
   void removeTap(const PacketTap* tap);
   /** Fills `requests` with sequence numbers to ask for; `ssrc` says of which stream. */
@@ -81,6 +84,8 @@ class ReceiverStream final : public Producer {
   const CodecParameters* codecFor(uint8_t payloadType) const;
   std::shared_ptr<const Taps> store(const RtpPacket& packet, int64_t arrivalUs);
   void insert(const RtpPacket& packet, const CodecParameters& codec, int64_t arrivalUs);
+  /** What is to be decoded in place of the packet's payload; empty when nothing is of it now. */
+  std::span<const uint8_t> transformed(const RtpPacket& packet, int64_t arrivalUs, std::span<uint8_t> out);
   JitterBuffer::Output pop(int64_t nowUs);
   /** Makes the delay longer when losses could be repaired if only their followers were waited for. */
   void watchLosses(const JitterBuffer::Output& due, int64_t nowUs);
@@ -94,6 +99,7 @@ class ReceiverStream final : public Producer {
   ReceiverOptions options_;
   std::vector<std::unique_ptr<Incoming>> incoming_;
   std::shared_ptr<const Taps> taps_;
+  std::shared_ptr<FrameTransform> transform_;
   /** Only while someone pulls. */
   std::unique_ptr<JitterBuffer> jitterBuffer_;
   int64_t roundTripUs_ = 50'000;

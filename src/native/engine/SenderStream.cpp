@@ -45,12 +45,19 @@ void SenderStream::send(const EncodedPacket& packet, const Tick& tick) {
     countUnsent();
     return;
   }
+  TransformedFrame room;
+  EncodedPacket outgoing = packet;
+  outgoing.payload = transformed(packet, room);
+  if (outgoing.payload.empty()) {
+    wire_->drops.add(DropReason::heldByTransform);
+    return;
+  }
   const HeaderExtensionIds ids = wire_->extensionIds();
   std::array<uint8_t, kMaximumRtpPacketBytes> buffer;
   size_t size = 0;
   {
     std::lock_guard lock(mutex_);
-    size = build(packet, buffer, tick, ids);
+    size = build(outgoing, buffer, tick, ids);
   }
   if (size == 0) {
     wire_->drops.add(DropReason::tooLarge);
@@ -59,14 +66,40 @@ void SenderStream::send(const EncodedPacket& packet, const Tick& tick) {
   wire_->sendRtp(std::span(buffer).first(size));
 }
 
+void SenderStream::setTransform(std::shared_ptr<FrameTransform> transform) {
+  std::lock_guard lock(mutex_);
+  transform_ = std::move(transform);
+}
+
+std::span<const uint8_t> SenderStream::transformed(const EncodedPacket& packet, std::span<uint8_t> out) {
+  std::shared_ptr<FrameTransform> transform;
+  {
+    std::lock_guard lock(mutex_);
+    transform = transform_;
+  }
+  if (!transform) return packet.payload;
+  FrameInfo info;
+  info.ssrc = options_.ssrc;
+  info.timestamp = timestampOf(packet);
+  info.payloadType = options_.codec.payloadType;
+  info.startTick = packet.startTick;
+  info.beginsTalkspurt = packet.beginsTalkspurt;
+  info.level = packet.level;
+  return transform->transform(info, packet.payload, out);
+}
+
+uint32_t SenderStream::timestampOf(const EncodedPacket& packet) const {
+  const auto unitsPerTick = static_cast<int64_t>(options_.codec.clockRate) / kTicksPerSecond;
+  return timestampOffset_ + static_cast<uint32_t>(packet.startTick * unitsPerTick);
+}
+
 size_t SenderStream::build(const EncodedPacket& packet, std::span<uint8_t> buffer, const Tick& tick,
                            const HeaderExtensionIds& ids) {
-  const auto unitsPerTick = static_cast<int64_t>(options_.codec.clockRate) / kTicksPerSecond;
   RtpHeader header;
   header.payloadType = static_cast<uint8_t>(stats_.payloadType);
   header.marker = packet.beginsTalkspurt;
   header.sequenceNumber = nextSequenceNumber_;
-  header.timestamp = timestampOffset_ + static_cast<uint32_t>(packet.startTick * unitsPerTick);
+  header.timestamp = timestampOf(packet);
   header.ssrc = options_.ssrc;
   // What is sent again gets two bytes longer.
   RtpPacketBuilder builder(buffer.first(buffer.size() - (options_.retransmission ? kOriginalNumberBytes : 0)), header);

@@ -8,6 +8,7 @@
 #include <span>
 
 #include "FeedbackState.hpp"
+#include "FrameTransform.hpp"
 #include "PacketHistory.hpp"
 #include "PeerWire.hpp"
 #include "RedundancyEncoder.hpp"
@@ -41,6 +42,9 @@ class SenderStream {
   FeedbackState& feedback() { return feedback_; }
   bool isWritable() const { return wire_->isWritable(); }
 
+  /** What its frames pass before they are packed; null for nothing. Any thread. */
+  void setTransform(std::shared_ptr<FrameTransform> transform);
+
   /** On a codec thread. `tick` is the one that it is sent in. */
   void send(const EncodedPacket& packet, const Tick& tick);
   /** A packet was not even made, since it could not have been sent. */
@@ -54,6 +58,9 @@ class SenderStream {
   OutboundStats stats() const;
 
  private:
+  /** What is to be packed in place of the packet's payload; empty when nothing is sent of it now. */
+  std::span<const uint8_t> transformed(const EncodedPacket& packet, std::span<uint8_t> out);
+  uint32_t timestampOf(const EncodedPacket& packet) const;
   size_t build(const EncodedPacket& packet, std::span<uint8_t> buffer, const Tick& tick, const HeaderExtensionIds& ids);
   size_t writePayload(std::span<const uint8_t> payload, uint32_t timestamp, std::span<uint8_t> room);
   /** A packet of the history as RTX. */
@@ -70,6 +77,7 @@ class SenderStream {
   const uint32_t timestampOffset_;
   std::optional<RedundancyEncoder> redundancy_;
   PacketHistory history_;
+  std::shared_ptr<FrameTransform> transform_;
   bool started_ = false;
   uint32_t lastTimestamp_ = 0;
   /** When the first sample of the last packet was due. */

@@ -1,0 +1,16 @@
+// End-to-end encryption of a room: keys, a cryptor a track, data packets.
+export { DataCryptor } from "./DataCryptor.ts";
+export {
+  EncryptionManager,
+  type EncryptionManagerOptions,
+  type TransformTarget,
+} from "./EncryptionManager.ts";
+export type { FrameCryptor } from "./FrameCryptor.ts";
+export { KeyProvider } from "./KeyProvider.ts";
+export {
+  type EncryptionOptions,
+  type EncryptionType,
+  encryptionSchema,
+  type KeyDerivation,
+  type KeyProviderOptions,
+} from "./options.ts";
