@@ -8,9 +8,10 @@ import {
 } from "../../../native/index.ts";
 import type { DataEncryption } from "../data/index.ts";
 import { DataCryptor } from "./DataCryptor.ts";
+import { type EncryptionOptions, keyProviderOf } from "./encryptionOptions.ts";
 import { FrameCryptor } from "./FrameCryptor.ts";
-import { KeyProvider } from "./KeyProvider.ts";
-import type { EncryptionOptions, EncryptionType } from "./options.ts";
+import type { KeyProvider } from "./KeyProvider.ts";
+import type { EncryptionType } from "./options.ts";
 
 /** Where a track's frames can be got at: one direction of a transceiver. */
 export interface TransformTarget {
@@ -53,8 +54,7 @@ export class EncryptionManager {
   /** @throws TroupeError INVALID_OPTION */
   constructor(options: EncryptionManagerOptions) {
     const chosen = options.encryption ?? options.e2ee;
-    const given = chosen?.keyProvider;
-    this.keyProvider = given instanceof KeyProvider || !given ? given : new KeyProvider(given);
+    this.keyProvider = chosen ? keyProviderOf(chosen.keyProvider) : undefined;
     this.#coversData = options.encryption !== undefined;
     this.#localIdentity = options.localIdentity;
     this.#createCryptor = options.createCryptor ?? ((wanted) => Engine.shared().createFrameCryptor(wanted));

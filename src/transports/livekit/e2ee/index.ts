@@ -5,12 +5,7 @@ export {
   type EncryptionManagerOptions,
   type TransformTarget,
 } from "./EncryptionManager.ts";
+export { type EncryptionOptions, encryptionSchema } from "./encryptionOptions.ts";
 export type { FrameCryptor } from "./FrameCryptor.ts";
 export { KeyProvider } from "./KeyProvider.ts";
-export {
-  type EncryptionOptions,
-  type EncryptionType,
-  encryptionSchema,
-  type KeyDerivation,
-  type KeyProviderOptions,
-} from "./options.ts";
+export type { EncryptionType, KeyDerivation, KeyProviderOptions } from "./options.ts";

@@ -1,6 +1,5 @@
 import { z } from "zod";
 import { parseOptions } from "../../../core/index.ts";
-import { KeyProvider } from "./KeyProvider.ts";
 
 /** How the key of a frame comes out of what `setKey` is given. Both sides have to agree. */
 export type KeyDerivation = "pbkdf2" | "hkdf";
@@ -23,13 +22,6 @@ export interface KeyProviderOptions {
 
 /** What a publication says of its frames: `gcm` is the one that is on the wire today. */
 export type EncryptionType = "none" | "gcm" | "custom";
-
-/** End-to-end encryption of a room. Several connections may share one provider. */
-export interface EncryptionOptions {
-  keyProvider: KeyProvider | KeyProviderOptions;
-  /** `gcm` when left out, and the only one that there is. */
-  encryptionType?: "gcm";
-}
 
 export const RATCHET_SALT = "LKFrameEncryptionKey";
 export const MAXIMUM_RATCHET_WINDOW = 64;
@@ -68,16 +60,3 @@ export function parseKeyProviderOptions(options: KeyProviderOptions): CompleteKe
 export function parseKey(key: Uint8Array | string): Uint8Array {
   return parseOptions(material, key, "key");
 }
-
-/**
- * For the schema of a room's options.
- *
- * `e2ee` is deprecated in the official SDKs and covers audio alone; `encryption` covers data too.
- */
-export const encryptionSchema = z.strictObject({
-  keyProvider: z.custom<KeyProvider | KeyProviderOptions>(
-    (value) => value instanceof KeyProvider || keyProviderSchema.safeParse(value).success,
-    { error: "a KeyProvider or its options" },
-  ),
-  encryptionType: z.literal("gcm").optional(),
-});
