@@ -44,3 +44,19 @@ export type { TrackEvent, TrackState } from "./track/track.logic.ts";
 export { trackMachine } from "./track/track.machine.ts";
 export type { TurnsEmitted, TurnsEvent, TurnsMachineInput } from "./turns/turns.logic.ts";
 export { turnsMachine } from "./turns/turns.machine.ts";
+export {
+  DEFAULT_JOB_DEADLINES,
+  type JobDeadlines,
+  type JobEvent,
+  type JobMachineInput,
+  type JobOutcome,
+} from "./worker/job.logic.ts";
+export { jobMachine } from "./worker/job.machine.ts";
+export type { JobDriver, LinkEvent, WorkerDriver } from "./worker/worker.driver.ts";
+export {
+  DEFAULT_WORKER_DEADLINES,
+  type WorkerDeadlines,
+  type WorkerEvent,
+  type WorkerMachineInput,
+} from "./worker/worker.logic.ts";
+export { workerMachine } from "./worker/worker.machine.ts";
