@@ -23,6 +23,16 @@ export type { LiveKitConnectionEvents } from "./events.ts";
 export { LiveKitConnection, type RtcStats, type Scenario } from "./LiveKitConnection.ts";
 export type { AudioPublishOptions, LiveKitOptions } from "./options.ts";
 export * from "./room/index.ts";
+export {
+  type JobAnswer,
+  type JobKind,
+  JobRun,
+  LiveKitWorker,
+  type LiveKitWorkerEvents,
+  type LiveKitWorkerOptions,
+  type WorkerJob,
+  type WorkerLoad,
+} from "./worker.ts";
 
 /**
  * A LiveKit room to connect to.
