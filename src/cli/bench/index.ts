@@ -1,6 +1,8 @@
 // The benches that `troupe bench` runs. Each measures bots in one process, everything else in others.
 import { TroupeError } from "../../core/index.ts";
 import { benchBlocked } from "./blocked.ts";
+import { benchMixer } from "./mixer.ts";
+import { benchProcessing } from "./processing.ts";
 import { benchQuality } from "./quality/quality.ts";
 import { benchStage } from "./stageLoad.ts";
 import { benchVoice } from "./voice.ts";
@@ -30,6 +32,8 @@ const BENCHES = {
   voice: { run: benchVoice, bots: 50, seconds: 20 },
   blocked: { run: benchBlocked, bots: 10, seconds: 20 },
   quality: { run: benchQuality, bots: 1, seconds: 60 },
+  mixer: { run: benchMixer, bots: 50, seconds: 10 },
+  processing: { run: benchProcessing, bots: 1, seconds: 10 },
   stage: { run: benchStage, bots: 200, seconds: 300 },
 } satisfies Record<string, Bench>;
 
