@@ -4,6 +4,7 @@ export type {
   EngineReceiver,
   EngineSender,
   Level,
+  Loudness,
   OpusParameters,
   ProcessingOptions,
   ResamplerQuality,
@@ -41,8 +42,11 @@ export { encodeWav } from "./encodeWav.ts";
 export { FilteredAudio, type FilteredAudioOptions } from "./FilteredAudio.ts";
 export { FrameMixer, type FrameMixerOptions, type FrameStream } from "./FrameMixer.ts";
 export { LevelMeter } from "./LevelMeter.ts";
+export { LoudnessMeter } from "./LoudnessMeter.ts";
 export { type AudioProducer, type ProducerEvents, requireProducer } from "./producer.ts";
 export { Recorder, type RecorderEvents, type RecorderOptions } from "./Recorder.ts";
+export { type DetectedTone, DtmfDetector, ToneDetector } from "./ToneDetector.ts";
+export { type DtmfOptions, generateDtmf, generateTone, type ToneOptions } from "./tone.ts";
 export {
   DEFAULT_VAD_THRESHOLD,
   type SpeechEdge,
