@@ -1,0 +1,180 @@
+// Bots that talk and message while their networks and their server fail, by a seed; then everything must be well.
+//   npm run chaos -- sora --minutes 5 --seed 1 [--bots 20] [--json]
+import { setTimeout as pause } from "node:timers/promises";
+import { parseArgs } from "node:util";
+import { monotonicMs } from "troupe/testing";
+import { Random } from "./Random.ts";
+import { startSora } from "./soraTarget.ts";
+import type { ChaosSeat, ChaosTarget } from "./target.ts";
+
+const TARGETS: Record<string, (bots: number) => Promise<ChaosTarget>> = { sora: startSora };
+
+/** Between two faults. */
+const FAULT_EVERY_MS = { least: 500, most: 4_000 };
+const OUTAGE_MS = { least: 1_000, most: 20_000 };
+const SERVER_RESTART_EVERY_MS = 60_000;
+/** What the bots get to find each other at the start, and again at the end. */
+const SETTLE_MS = 60_000;
+/** Nobody waits in one state longer than this: the longest deadline of a connection, that of reconnecting. */
+const LONGEST_WAIT_MS = 120_000;
+/** Audio that came within this time counts as flowing. */
+const FLOWING_MS = 1_000;
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: {
+    minutes: { type: "string", default: "5" },
+    seed: { type: "string", default: "1" },
+    bots: { type: "string", default: "20" },
+    json: { type: "boolean", default: false },
+  },
+});
+const name = positionals[0] ?? "";
+const start = TARGETS[name];
+if (!start) throw new Error(`Expected one of ${Object.keys(TARGETS).join(", ")} but received ${name}`);
+const random = new Random(Number(values.seed));
+const target = await start(Number(values.bots));
+const faults: Record<string, number> = {};
+/** From the end of an outage of a bot's media path to the first audio that it heard from the other, in ms. */
+const recoveriesMs: number[] = [];
+const failures: string[] = [];
+const say = (text: string) => values.json || process.stdout.write(`${text}\n`);
+
+await settle("at the start");
+for (const { bot } of target.seats) bot.start();
+await untilFlowing();
+await disturb(Number(values.minutes) * 60_000);
+const stoppedMs = monotonicMs();
+await settle("at the end");
+await untilFlowing();
+await pause(2_000);
+judge();
+await target.close();
+report();
+process.exit(failures.length === 0 ? 0 : 1);
+
+async function disturb(forMs: number): Promise<void> {
+  const endMs = monotonicMs() + forMs;
+  const running = new Set<Promise<void>>();
+  let restartMs = monotonicMs() + SERVER_RESTART_EVERY_MS;
+  while (monotonicMs() < endMs) {
+    await pause(random.between(FAULT_EVERY_MS.least, FAULT_EVERY_MS.most));
+    const fault =
+      monotonicMs() > restartMs ? "serverRestart" : random.pick(["cut", "stall", "slow", "outage", "outage"]);
+    if (fault === "serverRestart") restartMs = monotonicMs() + SERVER_RESTART_EVERY_MS;
+    faults[fault] = (faults[fault] ?? 0) + 1;
+    const work = inflict(fault, random.pick(target.seats), random.between(OUTAGE_MS.least, OUTAGE_MS.most));
+    running.add(work);
+    void work.finally(() => running.delete(work));
+  }
+  await Promise.all(running);
+}
+
+async function inflict(fault: string, { bot, network }: ChaosSeat, forMs: number): Promise<void> {
+  say(`${fault} ${fault === "serverRestart" ? "" : `${bot.name} ${forMs} ms`}`);
+  switch (fault) {
+    case "serverRestart":
+      return target.restartServer();
+    case "cut":
+      return network.cutSignalling();
+    case "stall":
+      network.stallSignalling();
+      await pause(forMs);
+      return network.resumeSignalling();
+    case "slow":
+      network.slowSignalling(2_000);
+      await pause(forMs);
+      return network.resumeSignalling();
+    default:
+      if (!network.setOutage) return network.cutSignalling();
+      await network.setOutage(true);
+      await pause(forMs);
+      await network.setOutage(false);
+      await recovery(bot);
+  }
+}
+
+/** Waits until the bot hears again, unless another fault comes over it. */
+async function recovery(bot: ChaosSeat["bot"]): Promise<void> {
+  const endedMs = monotonicMs();
+  while (monotonicMs() - endedMs < SETTLE_MS) {
+    if (bot.heardAtMs > endedMs) {
+      recoveriesMs.push(Math.round(bot.heardAtMs - endedMs));
+      return;
+    }
+    await pause(10);
+  }
+  recoveriesMs.push(SETTLE_MS);
+}
+
+async function settle(when: string): Promise<void> {
+  const endMs = monotonicMs() + SETTLE_MS;
+  while (target.seats.some(({ bot }) => !bot.isConnected)) {
+    if (monotonicMs() > endMs) {
+      for (const { bot } of target.seats)
+        if (!bot.isConnected) failures.push(`${bot.name} is ${bot.connection.state} ${when}`);
+      return;
+    }
+    await pause(50);
+  }
+}
+
+async function untilFlowing(): Promise<void> {
+  const endMs = monotonicMs() + SETTLE_MS;
+  const silent = () => target.seats.filter(({ bot }) => monotonicMs() - bot.heardAtMs > FLOWING_MS);
+  while (silent().length > 0) {
+    if (monotonicMs() > endMs) {
+      for (const { bot } of silent()) failures.push(`${bot.name} hears nothing (${bot.connection.state})`);
+      return;
+    }
+    await pause(50);
+  }
+}
+
+function judge(): void {
+  for (const [index, { bot }] of target.seats.entries()) {
+    const other = target.seats[index ^ 1]?.bot;
+    failures.push(...bot.problems.map((problem) => `${bot.name} ${problem}`));
+    if (!bot.isConnected && bot.stateMs > LONGEST_WAIT_MS)
+      failures.push(`${bot.name} waits in ${bot.connection.state} for ${Math.round(bot.stateMs)} ms`);
+    if (!other) continue;
+    const got = new Set(other.received);
+    const lost = bot.owedTo(other, stoppedMs).filter((number) => !got.has(number));
+    if (lost.length > 0) failures.push(`${other.name} never got ${lost.length} messages of ${bot.name}`);
+    if (got.size < other.received.length) failures.push(`${other.name} got messages twice`);
+    if (other.received.some((number, at) => at > 0 && number <= other.received[at - 1]!))
+      failures.push(`${other.name} got messages out of order`);
+  }
+}
+
+function report(): void {
+  const sorted = recoveriesMs.toSorted((one, other) => one - other);
+  const percentile = (share: number) =>
+    sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * share))] ?? null;
+  const bots = target.seats.map(({ bot }) => bot);
+  const figures = {
+    target: name,
+    minutes: Number(values.minutes),
+    seed: Number(values.seed),
+    bots: bots.length,
+    faults,
+    reconnects: bots.reduce((sum, { sessions }) => sum + sessions.length - 1, 0),
+    messagesSent: bots.reduce((sum, { sent }) => sum + sent.length, 0),
+    messagesOwed: target.seats.reduce((sum, { bot }, index) => {
+      const other = target.seats[index ^ 1]?.bot;
+      return sum + (other ? bot.owedTo(other, stoppedMs).length : 0);
+    }, 0),
+    messagesReceived: bots.reduce((sum, { received }) => sum + received.length, 0),
+    audioAfterOutageMs: {
+      count: sorted.length,
+      p50: percentile(0.5),
+      p95: percentile(0.95),
+      maximum: sorted.at(-1) ?? null,
+    },
+    failures,
+  };
+  process.stdout.write(
+    values.json ? `${JSON.stringify(figures)}\n` : `${JSON.stringify(figures, null, 2)}\n`,
+  );
+  process.stdout.write(`${failures.length === 0 ? 1 : 0} passed, ${failures.length} failed\n`);
+}

@@ -1,0 +1,26 @@
+import type { ChaosBot } from "./ChaosBot.ts";
+
+/** The ways in which one bot's network can be disturbed. */
+export interface BotNetwork {
+  /** Ends its signalling connection at once. */
+  cutSignalling(): void;
+  /** Passes nothing of its signalling on, and lets nobody know. */
+  stallSignalling(): void;
+  slowSignalling(bytesPerSecond: number): void;
+  resumeSignalling(): void;
+  /** Passes no UDP packet on while `on`; undefined where its media path is not led through a link. */
+  setOutage: ((on: boolean) => Promise<void>) | undefined;
+}
+
+export interface ChaosSeat {
+  bot: ChaosBot;
+  network: BotNetwork;
+}
+
+/** A server with bots on it in pairs: bots 2n and 2n + 1 share a room. */
+export interface ChaosTarget {
+  seats: ChaosSeat[];
+  /** Kills the server and starts another in its place. */
+  restartServer(): Promise<void>;
+  close(): Promise<void>;
+}
