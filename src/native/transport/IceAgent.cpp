@@ -5,6 +5,7 @@
 
 #include <charconv>
 #include <optional>
+#include <utility>
 
 #include "LocalAddresses.hpp"
 
@@ -14,6 +15,7 @@ namespace {
 
 constexpr guint kComponent = 1;
 constexpr size_t kMaximumCandidateBytes = 512;
+constexpr size_t kMaximumRemoteCandidates = 64;
 // A window of SCTP comes in one burst; the usual default holds 90 datagrams. The kernel may allow less.
 constexpr int kReceiveBufferBytes = 1024 * 1024;
 
@@ -194,6 +196,8 @@ void IceAgent::setControlling(bool controlling) {
 
 void IceAgent::setRemoteCredentials(const std::string& ufrag, const std::string& password) {
   remoteUfrag_ = ufrag;
+  remotePassword_ = password;
+  isCheckingAfterRestart_ = std::exchange(hasRestarted_, false);
   nice_agent_set_remote_credentials(agent_, stream_, ufrag.c_str(), password.c_str());
 }
 
@@ -201,6 +205,12 @@ bool IceAgent::addRemoteCandidate(const std::string& candidate) {
   if (candidate.size() > kMaximumCandidateBytes || !candidate.starts_with("candidate:")) return false;
   const std::string ufrag = candidateUfrag(candidate);
   if (!ufrag.empty() && ufrag != remoteUfrag_) return false;
+  if (!checkCandidate(candidate)) return false;
+  if (remoteCandidates_.size() < kMaximumRemoteCandidates) remoteCandidates_.push_back(candidate);
+  return true;
+}
+
+bool IceAgent::checkCandidate(const std::string& candidate) {
   NiceCandidate* parsed = nice_agent_parse_remote_candidate_sdp(agent_, stream_, ("a=" + candidate).c_str());
   if (!parsed) return false;
   bool taken = parsed->component_id == kComponent && parsed->transport == NICE_CANDIDATE_TRANSPORT_UDP;
@@ -216,11 +226,23 @@ void IceAgent::endRemoteCandidates() { nice_agent_peer_candidate_gathering_done(
 
 void IceAgent::restart(bool keepsCredentials) {
   nice_agent_restart_stream(agent_, stream_);
+  hasRestarted_ = true;
+  isCheckingAfterRestart_ = false;
+  remoteCandidates_.clear();
   if (keepsCredentials) {
     nice_agent_set_local_credentials(agent_, stream_, ufrag_.c_str(), password_.c_str());
   } else {
     readCredentials();
   }
+}
+
+void IceAgent::checkAnew() {
+  std::vector<std::string> candidates;
+  candidates.swap(remoteCandidates_);
+  restart(true);
+  hasRestarted_ = false;
+  nice_agent_set_remote_credentials(agent_, stream_, remoteUfrag_.c_str(), remotePassword_.c_str());
+  for (const std::string& candidate : candidates) addRemoteCandidate(candidate);
 }
 
 bool IceAgent::send(const uint8_t* data, size_t size) {
@@ -247,7 +269,15 @@ void IceAgent::onGatheringDone(NiceAgent*, guint, gpointer self) {
 }
 
 void IceAgent::onComponentState(NiceAgent*, guint, guint, guint state, gpointer self) {
-  static_cast<IceAgent*>(self)->listener_.onIceState(stateOf(state));
+  auto* agent = static_cast<IceAgent*>(self);
+  const IceState known = stateOf(state);
+  if (known == IceState::failed && agent->isCheckingAfterRestart_) {
+    // Consent on the path before the restart ran out while new ones are checked. A check that succeeded now would
+    // make the library abort (it has no way from failed to connected), so the checks begin anew, once.
+    return agent->checkAnew();
+  }
+  if (known == IceState::connected) agent->isCheckingAfterRestart_ = false;
+  agent->listener_.onIceState(known);
 }
 
 void IceAgent::onReceived(NiceAgent*, guint, guint, guint size, gchar* data, gpointer self) {

@@ -71,6 +71,8 @@ class IceAgent {
   bool readSockets();
   void readCredentials();
   std::string describe(NiceCandidate* candidate) const;
+  bool checkCandidate(const std::string& candidate);
+  void checkAnew();
 
   static void onNewCandidate(NiceAgent*, NiceCandidate* candidate, gpointer self);
   static void onGatheringDone(NiceAgent*, guint stream, gpointer self);
@@ -87,6 +89,12 @@ class IceAgent {
   std::string ufrag_;
   std::string password_;
   std::string remoteUfrag_;
+  std::string remotePassword_;
+  /** Those taken since the last restart. */
+  std::vector<std::string> remoteCandidates_;
+  /** From when both sides have restarted until there is a path, or the checks began anew. */
+  bool isCheckingAfterRestart_ = false;
+  bool hasRestarted_ = false;
   /** Also guards agent_ against its end. */
   std::mutex sendMutex_;
 };

@@ -231,6 +231,10 @@ TEST_CASE("a path that dies while a restart waits for its answer is a disconnect
   pair.leftEnd.waitFor([&] { return pair.leftEnd.is(TransportState::connected) && pair.leftEnd.writable; });
   uint16_t sequence = 0;
   sendUntil(*pair.left, pair.rightEnd, sequence, [&] { return sequence == 10; });
+  // Consent runs out on the far side too, in the midst of its own restart.
+  pair.rightEnd.waitFor([&] { return pair.rightEnd.is(TransportState::connected) && pair.rightEnd.writable; });
+  uint16_t backSequence = 0;
+  sendUntil(*pair.right, pair.leftEnd, backSequence, [&] { return backSequence == 10; });
 }
 
 TEST_CASE("restarts on new sockets may follow each other, and closing ends all of it") {
