@@ -257,6 +257,8 @@ interface EngineBinding {
   peerClose(peer: number): void;
   peerSetHeaderExtensions(peer: number, ids: HeaderExtensionIds): void;
   peerStats(peer: number): PeerStats;
+  /** Gives the peer an RTP packet as a transport would that got it at `arrivalUs`; for tests and benches. */
+  peerReceive(peer: number, packet: Uint8Array, arrivalUs: number): void;
   /** Joins two peers by a wire in this process, in place of transports; for tests and benches. */
   peerLink(first: number, second: number): void;
 

@@ -75,6 +75,26 @@ describe("the engine by hand", () => {
 
   afterEach(() => Engine.stop());
 
+  it("plays RTP packets that it is given by hand", () => {
+    const far = engine.createPeer();
+    const sink = engine.createSink({ sampleRate: 16_000, channels: 1, frameMs: 20 });
+    sink.bind(receive(far));
+    const frames: Int16Array[] = [];
+    sink.events.on("frame", collect(frames));
+    const payloads = engine.encodeOpus(tone(440, 48_000), { sampleRate: 48_000 });
+    for (const [index, payload] of payloads.entries()) {
+      const header = Buffer.alloc(12);
+      header.writeUInt16BE(0x806f, 0);
+      header.writeUInt16BE(index, 2);
+      header.writeUInt32BE(index * 960, 4);
+      header.writeUInt32BE(1, 8);
+      far.receive(Buffer.concat([header, payload]), nowUs);
+      pass(20);
+    }
+    expect(strength(joined(frames).subarray(3_200, 14_000), 440, 16_000)).toBeGreaterThan(0.95);
+    expect(() => far.receive("packet" as never, 0)).toThrow("Expected a Uint8Array");
+  });
+
   it("carries a tone from a source to the far sink", () => {
     const [near, far] = peers();
     const speaker = source();

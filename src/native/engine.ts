@@ -174,6 +174,11 @@ export class EnginePeer extends NativeHandle {
     return new EngineSender(this.#binding, this.#batches, this.handle, options);
   }
 
+  /** Takes an RTP packet as from a transport that got it at `arrivalUs`. For tests and benches. */
+  receive(packet: Uint8Array, arrivalUs: number): void {
+    this.#binding.peerReceive(this.handle, packet, arrivalUs);
+  }
+
   /** Joins this peer and `other` by a wire in this process, in place of transports. For tests and benches. */
   link(other: EnginePeer): void {
     this.#binding.peerLink(this.handle, other.handle);

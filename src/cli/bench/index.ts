@@ -4,6 +4,7 @@ import { benchBlocked } from "./blocked.ts";
 import { benchMixer } from "./mixer.ts";
 import { benchProcessing } from "./processing.ts";
 import { benchQuality } from "./quality/quality.ts";
+import { benchReceiver } from "./quality/receiver.ts";
 import { benchStage } from "./stageLoad.ts";
 import { benchVoice } from "./voice.ts";
 
@@ -31,6 +32,7 @@ interface Bench {
 const BENCHES = {
   voice: { run: benchVoice, bots: 50, seconds: 20 },
   blocked: { run: benchBlocked, bots: 10, seconds: 20 },
+  receiver: { run: benchReceiver, bots: 1, seconds: 60 },
   quality: { run: benchQuality, bots: 1, seconds: 60 },
   mixer: { run: benchMixer, bots: 50, seconds: 10 },
   processing: { run: benchProcessing, bots: 1, seconds: 10 },

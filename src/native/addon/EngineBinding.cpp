@@ -71,6 +71,16 @@ void peerSetHeaderExtensions(const Info& info) {
 Napi::Value peerStats(const Info& info) {
   return peerStatsObject(info.Env(), engineOf(info).peerStats(handleArgument(info, 0)));
 }
+void peerReceive(const Info& info) {
+  const auto peer = engineOf(info).peer(handleArgument(info, 0));
+  if (!peer) throw Napi::Error::New(info.Env(), "Expected an open peer");
+  if (info.Length() < 2 || !info[1].IsTypedArray() ||
+      info[1].As<Napi::TypedArray>().TypedArrayType() != napi_uint8_array)
+    throw Napi::TypeError::New(info.Env(), "Expected a Uint8Array for packet");
+  const auto packet = info[1].As<Napi::Uint8Array>();
+  const auto arrivalUs = static_cast<int64_t>(numberArgument(info, 2, "arrivalUs", 0, 9e15));
+  peer->receiveRtp(packet.Data(), packet.ElementLength(), arrivalUs);
+}
 void peerLink(const Info& info) { engineOf(info).linkPeers(handleArgument(info, 0), handleArgument(info, 1)); }
 
 Napi::Value receiverCreate(const Info& info) {
@@ -232,6 +242,7 @@ void registerEngine(Napi::Env, Napi::Object exports) {
   add<peerClose>(exports, "peerClose");
   add<peerSetHeaderExtensions>(exports, "peerSetHeaderExtensions");
   add<peerStats>(exports, "peerStats");
+  add<peerReceive>(exports, "peerReceive");
   add<peerLink>(exports, "peerLink");
   add<receiverCreate>(exports, "receiverCreate");
   add<receiverUpdate>(exports, "receiverUpdate");

@@ -12,7 +12,7 @@ export interface SpeechPair {
 }
 
 export interface ScoreOptions {
-  /** Interpreter that has the package visqol-python of PyPI, with its extra `lattice`; `python3` when left out. */
+  /** Interpreter that has the package visqol-python of PyPI, with its extras `lattice` and, to be ten times as fast, `accel`; `python3` when left out. */
   python?: string;
   /** For all pairs, in ms; 120000 when left out. */
   timeoutMs?: number;
@@ -78,7 +78,7 @@ function explain(
   if (error.code === "ENOENT" || error.stderr?.includes("ModuleNotFoundError"))
     return new TroupeError(
       "NOT_INSTALLED",
-      `${python} has no ViSQOL; run: ${python} -m pip install "visqol-python[lattice]"`,
+      `${python} has no ViSQOL; run: ${python} -m pip install "visqol-python[accel,lattice]"`,
     );
   return new TroupeError("INTERNAL", `Scoring failed: ${error.stderr?.slice(-500)}`);
 }

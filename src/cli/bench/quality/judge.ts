@@ -1,5 +1,12 @@
 import type { StatsEntry } from "../../../index.ts";
-import { alignSegments, findGaps, type Segment, type SpeechPair } from "../../../testing/index.ts";
+import {
+  alignSegments,
+  findGaps,
+  type ScoreOptions,
+  type Segment,
+  type SpeechPair,
+  scoreSpeech,
+} from "../../../testing/index.ts";
 import { percentile, rounded } from "../figures.ts";
 import type { HeardAudio } from "./heard.ts";
 import { SAMPLE_RATE } from "./speech.ts";
@@ -33,14 +40,17 @@ export interface Heard {
   packetsLostOnLink: number;
 }
 
+/** All but the score, and what is to be scored. */
 export interface Scored {
   figures: Omit<ReceiverFigures, "score" | "worstScore">;
   pairs: SpeechPair[];
+  gaps: number;
 }
 
 const PIECE_SECONDS = 10;
 const MAXIMUM_DELAY_MS = 1_200;
 const PPM = 1e-6;
+const SCORED_WITHIN_MS = 600_000;
 
 /**
  * Compares what was said with what was heard.
@@ -51,7 +61,7 @@ const PPM = 1e-6;
 export function judge(
   speech: Int16Array,
   heard: Heard,
-  { warmUpSeconds, clockDriftPpm }: { warmUpSeconds: number; clockDriftPpm: number },
+  { warmUpSeconds, clockDriftPpm = 0 }: { warmUpSeconds: number; clockDriftPpm?: number },
 ): Scored {
   const degraded = fromMoment(heard.audio, heard.firstDueMs);
   const from = warmUpSeconds * SAMPLE_RATE;
@@ -74,7 +84,24 @@ export function judge(
       packetsLostOnLink: heard.packetsLostOnLink,
     },
     pairs: piecesOf(speech, degraded, scored),
+    gaps: gaps.length,
   };
+}
+
+/** Scores what was judged, all at once: the scorer takes longer to start than to score. */
+export async function withScores(
+  scored: readonly Scored[],
+  options: ScoreOptions,
+): Promise<ReceiverFigures[]> {
+  const scores = await scoreSpeech(
+    scored.flatMap(({ pairs }) => pairs),
+    { timeoutMs: SCORED_WITHIN_MS, ...options },
+  );
+  return scored.map(({ figures, pairs }) => {
+    const own = scores.splice(0, pairs.length);
+    const mean = own.reduce((sum, score) => sum + score, 0) / own.length;
+    return { score: rounded(mean), worstScore: rounded(Math.min(...own)), ...figures };
+  });
 }
 
 /** What was heard from a moment on; silence where nothing was yet. */

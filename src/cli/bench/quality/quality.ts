@@ -1,20 +1,16 @@
-import { execFile } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
-import { TroupeError } from "../../../core/index.ts";
-import { NetworkLink, SignallingProxy, scoreSpeech, soraThrough } from "../../../testing/index.ts";
-import { packageRoot } from "../../packageRoot.ts";
+import { NetworkLink, SignallingProxy, soraThrough } from "../../../testing/index.ts";
 import { BenchChild } from "../childProcess.ts";
-import { rounded } from "../figures.ts";
 import { environment } from "../party.ts";
 import { onTheClock, readHeard } from "./heard.ts";
-import { type Heard, judge, type ReceiverFigures } from "./judge.ts";
+import { type Heard, judge, type ReceiverFigures, withScores } from "./judge.ts";
 import { type Listener, PythonListener, TroupeListener } from "./Listener.ts";
-import { PATH_DELAY_MS, type QualityRow, ROWS } from "./rows.ts";
+import { EXPECTED_LOSS_PERCENT } from "./opus.ts";
+import { findPython } from "./python.ts";
+import { chosenRows, PATH_DELAY_MS, type QualityRow, SEED } from "./rows.ts";
 import { makeSpeech } from "./speech.ts";
 
 const RECEIVERS = ["troupe", "libwebrtc"] as const;
@@ -36,12 +32,6 @@ export interface QualityFigures {
 const WARM_UP_SECONDS = 5;
 /** What is still on its way, in buffers and in the air, when the last has been sent. */
 const TAIL_MS = 1_500;
-/** What the speaker's encoder expects, so that it puts the packet before into each packet. */
-const EXPECTED_LOSS_PERCENT = 10;
-const SEED = 7;
-/** The scorer, pinned: scores of two versions do not compare. */
-const SCORER = "visqol-python[lattice]==3.8.0";
-const PYTHON_WITHIN_MS = 900_000;
 
 /**
  * Speech through an impaired network to two receivers, ours and libwebrtc's: what each makes of the very same packets.
@@ -49,7 +39,7 @@ const PYTHON_WITHIN_MS = 900_000;
  * @throws TroupeError INVALID_OPTION for a row that is none, NOT_INSTALLED without Python's Sora SDK.
  */
 export async function benchQuality(
-  options: { seconds: number; rows?: readonly string[] },
+  options: { seconds: number; rows?: string[] },
   signal: AbortSignal,
 ): Promise<QualityFigures> {
   const rows = chosenRows(options.rows);
@@ -80,33 +70,6 @@ export async function benchQuality(
   }
 }
 
-function chosenRows(names: readonly string[] | undefined): readonly QualityRow[] {
-  if (!names) return ROWS;
-  return names.map((name) => {
-    const row = ROWS.find((candidate) => candidate.name === name);
-    if (!row)
-      throw TroupeError.expected(
-        "INVALID_OPTION",
-        "rows",
-        `of: ${ROWS.map((it) => it.name).join(", ")}`,
-        name,
-      );
-    return row;
-  });
-}
-
-async function findPython(signal: AbortSignal): Promise<string> {
-  if (process.env.SORA_PYTHON) return process.env.SORA_PYTHON;
-  const script = fileURLToPath(new URL("scripts/sora-python.sh", packageRoot()));
-  try {
-    const run = promisify(execFile)("bash", [script, SCORER], { signal, timeout: PYTHON_WITHIN_MS });
-    return (await run).stdout.trim();
-  } catch (error) {
-    const why = (error as { stderr?: string }).stderr?.trim() || String(error);
-    throw new TroupeError("NOT_INSTALLED", `The bench needs Python with Sora's SDK and ViSQOL: ${why}`);
-  }
-}
-
 interface RowRun {
   row: QualityRow;
   signalingUrl: string;
@@ -122,17 +85,9 @@ async function measureRow(run: RowRun): Promise<QualityRowFigures> {
   const speech = await makeSpeech(WARM_UP_SECONDS + seconds);
   const heard = await hearRow(run);
   const scored = heard.map((it) =>
-    judge(speech, it, { warmUpSeconds: WARM_UP_SECONDS, clockDriftPpm: row.impairment.clockDriftPpm ?? 0 }),
+    judge(speech, it, { warmUpSeconds: WARM_UP_SECONDS, clockDriftPpm: row.impairment.clockDriftPpm }),
   );
-  const scores = await scoreSpeech(
-    scored.flatMap(({ pairs }) => pairs),
-    { python, signal },
-  );
-  const [troupe, libwebrtc] = scored.map(({ figures, pairs }): ReceiverFigures => {
-    const own = scores.splice(0, pairs.length);
-    const mean = own.reduce((sum, score) => sum + score, 0) / own.length;
-    return { score: rounded(mean), worstScore: rounded(Math.min(...own)), ...figures };
-  });
+  const [troupe, libwebrtc] = await withScores(scored, { python, signal });
   return { name: row.name, troupe: troupe!, libwebrtc: libwebrtc! };
 }
 
@@ -147,7 +102,7 @@ async function hearRow({ row, signalingUrl, folder, python, seconds, signal }: R
   signal.addEventListener("abort", kill, { once: true });
   await using links = new AsyncDisposableStack();
   try {
-    await speaker.request("join", { signalingUrl, channelId, expectedLossPercent: EXPECTED_LOSS_PERCENT });
+    await speaker.request("join", { signalingUrl, channelId });
     const networks: NetworkLink[] = [];
     for (const listener of listeners) {
       const network = links.use(await NetworkLink.open(steady));
