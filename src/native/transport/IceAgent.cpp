@@ -274,7 +274,8 @@ void IceAgent::onComponentState(NiceAgent*, guint, guint, guint state, gpointer 
   if (known == IceState::failed && agent->isCheckingAfterRestart_) {
     // Consent on the path before the restart ran out while new ones are checked. A check that succeeded now would
     // make the library abort (it has no way from failed to connected), so the checks begin anew, once.
-    return agent->checkAnew();
+    agent->checkAnew();
+    return agent->listener_.onIceState(IceState::interrupted);
   }
   if (known == IceState::connected) agent->isCheckingAfterRestart_ = false;
   agent->listener_.onIceState(known);

@@ -142,6 +142,18 @@ void sendUntil(Transport& from, RecordingEnd& to, uint16_t& sequence, const std:
   }
 }
 
+/** The same over a path that is not there yet: what goes before is lost. */
+void sendUntilOneArrives(Transport& from, RecordingEnd& to, uint16_t& sequence) {
+  const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
+  for (bool arrived = false; !arrived;) {
+    REQUIRE(std::chrono::steady_clock::now() < limit);
+    const std::vector<uint8_t> packet = makeRtp(sequence++, {2});
+    from.sendRtp(packet.data(), packet.size());
+    std::this_thread::yield();
+    to.look([&] { arrived = !to.rtp.empty() && to.rtp.back()[12] == 2; });
+  }
+}
+
 }  // namespace
 
 TEST_CASE("a restart by either side in either form loses no packet, and data channels go on") {
@@ -198,23 +210,10 @@ TEST_CASE("a dead path is replaced by a restart in either form") {
     path->die();
     pair.leftThread.invoke([&] { pair.left->restartIce(form); });
     pair.negotiate();
-    // What goes before the new path is found is lost.
-    const auto limit = std::chrono::steady_clock::now() + std::chrono::seconds(10);
-    std::vector<uint8_t> packet;
-    const auto arrived = [&] {
-      bool is = false;
-      pair.rightEnd.look([&] { is = !packet.empty() && pair.rightEnd.rtp.back() == packet; });
-      return is;
-    };
-    while (!arrived()) {
-      REQUIRE(std::chrono::steady_clock::now() < limit);
-      packet = makeRtp(sequence++, {2});
-      pair.left->sendRtp(packet.data(), packet.size());
-      std::this_thread::yield();
-    }
+    sendUntilOneArrives(*pair.left, pair.rightEnd, sequence);
     sendUntil(*pair.left, pair.rightEnd, sequence, [&] { return true; });
     uint16_t backSequence = 0;
-    sendUntil(*pair.right, pair.leftEnd, backSequence, [&] { return backSequence == 10; });
+    sendUntilOneArrives(*pair.right, pair.leftEnd, backSequence);
   }
 }
 
@@ -232,9 +231,8 @@ TEST_CASE("a path that dies while a restart waits for its answer is a disconnect
   uint16_t sequence = 0;
   sendUntil(*pair.left, pair.rightEnd, sequence, [&] { return sequence == 10; });
   // Consent runs out on the far side too, in the midst of its own restart.
-  pair.rightEnd.waitFor([&] { return pair.rightEnd.is(TransportState::connected) && pair.rightEnd.writable; });
   uint16_t backSequence = 0;
-  sendUntil(*pair.right, pair.leftEnd, backSequence, [&] { return backSequence == 10; });
+  sendUntilOneArrives(*pair.right, pair.leftEnd, backSequence);
 }
 
 TEST_CASE("restarts on new sockets may follow each other, and closing ends all of it") {
