@@ -59,7 +59,7 @@ export class RpcClient {
     const { responseTimeoutMs = RESPONSE_TIMEOUT_MS, maximumRoundTripMs = MAXIMUM_ROUND_TRIP_MS } = call;
     const requestId = randomUUID();
     const { promise, resolve, reject } = Promise.withResolvers<string>();
-    let timer = this.#fails(maximumRoundTripMs, () => reject(RpcError.of("CONNECTION_TIMEOUT")));
+    let timer = this.#fails(maximumRoundTripMs, () => reject(this.#silence(call.destinationIdentity)));
     const acknowledged = () => {
       this.#clock.clearTimeout(timer);
       timer = this.#fails(responseTimeoutMs, () => reject(RpcError.of("RESPONSE_TIMEOUT")));
@@ -133,9 +133,7 @@ export class RpcClient {
       throw TroupeError.expected("INVALID_OPTION", "payload", "text", payload);
     }
     if (!passesRpc(this.#port.serverVersion)) throw RpcError.of("UNSUPPORTED_SERVER");
-    const recipient = this.#port.participants().find(({ identity }) => identity === destinationIdentity);
-    if (!recipient) throw RpcError.of("RECIPIENT_NOT_FOUND");
-    const usesStreams = recipient.clientProtocol >= STREAM_RPC_PROTOCOL;
+    const usesStreams = this.#sender.protocolOf(destinationIdentity) >= STREAM_RPC_PROTOCOL;
     if (!usesStreams && Buffer.byteLength(payload) > MAXIMUM_PACKET_PAYLOAD_BYTES) {
       throw RpcError.of("REQUEST_PAYLOAD_TOO_LARGE");
     }
@@ -166,6 +164,12 @@ export class RpcClient {
     if (pending?.destinationIdentity === senderIdentity) return pending;
     logger.debug("an RPC answer belongs to no call", { requestId, senderIdentity });
     return undefined;
+  }
+
+  /** Data may outrun the news of who is there, so somebody unknown is called all the same. */
+  #silence(identity: string): RpcError {
+    const isKnown = this.#port.participants().some((one) => one.identity === identity);
+    return RpcError.of(isKnown ? "CONNECTION_TIMEOUT" : "RECIPIENT_NOT_FOUND");
   }
 
   #fails(ms: number, fail: () => void): unknown {
