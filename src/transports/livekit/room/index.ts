@@ -3,6 +3,7 @@ export type { AnyParticipant, AnyTrackPublication, RoomEvents } from "./events.t
 export { LocalParticipant, type ParticipantUpdate } from "./LocalParticipant.ts";
 export { LocalTrackPublication } from "./LocalTrackPublication.ts";
 export { Participant, type ParticipantPermissions } from "./Participant.ts";
+export { ParticipantAudio, type ParticipantAudioRoom } from "./ParticipantAudio.ts";
 export { RemoteParticipant } from "./RemoteParticipant.ts";
 export { RemoteTrackPublication } from "./RemoteTrackPublication.ts";
 export { RoomModel, type RoomModelOptions } from "./RoomModel.ts";
