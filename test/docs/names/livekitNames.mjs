@@ -56,7 +56,12 @@ for (const [index, line] of lines.entries()) {
     for (const field of MESSAGE_FIELDS[owner] ?? []) names.add(`${owner}.${field}`);
     if (lines[index + 2] !== "(" || MESSAGE_FIELDS[owner]) continue;
     for (const { name: parameter } of parametersAt(index + 2)) {
-      if (!["room_handle", "owned_info", "info", "args"].includes(parameter)) names.add(`${owner}.${parameter}`);
+      if (
+        !["room_handle", "room_queue", "owned_info", "header", "local_participant", "info", "args"].includes(
+          parameter,
+        )
+      )
+        names.add(`${owner}.${parameter}`);
     }
   } else if (["def", "async def", "prop", "var"].includes(line) && /^\w+$/.test(name)) {
     if (name === "DESCRIPTOR") continue;
