@@ -144,11 +144,11 @@ export abstract class Connection<Extra extends object = object> {
   /** Begins to dial. For `connect`; a second call does nothing. */
   start(): void {
     if (this.#actor || this.#isOver()) return;
-    const { transport, createDriver, reconnect, canResume, deadlines } = this.#setup;
+    const { transport, createDriver, reconnect, canResume, deadlines, backoff } = this.#setup;
     this.#driver = createDriver(this.#host());
     this.#actor = startActor(connectionMachine, {
       id: transport,
-      input: { driver: this.#driver, reconnect, canResume, deadlines },
+      input: { driver: this.#driver, reconnect, canResume, deadlines, backoff },
     });
     watchActor<SnapshotFrom<typeof connectionMachine>>(
       this.#actor,

@@ -1,4 +1,5 @@
 import type { ConnectionDeadlines, ConnectionDriver } from "../actors/index.ts";
+import type { BackoffOptions } from "../core/index.ts";
 import type { EngineReceiver, EngineSender } from "../media/index.ts";
 import type { Connection } from "./Connection.ts";
 import type { LocalTrack } from "./LocalTrack.ts";
@@ -87,4 +88,6 @@ export interface ConnectionSetup {
   canResume?: boolean;
   /** Deadlines in ms that differ from the defaults. */
   deadlines?: Partial<ConnectionDeadlines>;
+  /** The waits between attempts to reconnect, where they differ from the defaults. */
+  backoff?: BackoffOptions;
 }

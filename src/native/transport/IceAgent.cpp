@@ -16,6 +16,8 @@ namespace {
 constexpr guint kComponent = 1;
 constexpr size_t kMaximumCandidateBytes = 512;
 constexpr size_t kMaximumRemoteCandidates = 64;
+// Doubled at each retransmission of a check: a path that opens late is then asked about soon.
+constexpr guint kFirstRetransmissionMs = 200;
 // A window of SCTP comes in one burst; the usual default holds 90 datagrams. The kernel may allow less.
 constexpr int kReceiveBufferBytes = 1024 * 1024;
 
@@ -78,7 +80,7 @@ IceAgent::IceAgent(IoThread& thread, const TransportOptions& options, IceListene
   const int flags = NICE_AGENT_OPTION_ICE_TRICKLE | NICE_AGENT_OPTION_CONSENT_FRESHNESS;
   agent_ = nice_agent_new_full(thread.context(), NICE_COMPATIBILITY_RFC5245, static_cast<NiceAgentOption>(flags));
   g_object_set(agent_, "upnp", FALSE, "ice-tcp", FALSE, "controlling-mode", options.controlling ? TRUE : FALSE,
-               nullptr);
+               "stun-initial-timeout", kFirstRetransmissionMs, nullptr);
   addLocalAddresses(options.addresses);
   stream_ = nice_agent_add_stream(agent_, kComponent);
   if (options.minimumPort > 0) {

@@ -1,4 +1,4 @@
-import type { DriverEvent } from "../../actors/index.ts";
+import type { DialReason, DriverEvent } from "../../actors/index.ts";
 import type { ConnectionHost, LocalTrack, StatsEntry } from "../../connection/index.ts";
 import { type Clock, type Logger, TroupeError, type TypedEvents } from "../../core/index.ts";
 import type { AnswerChoice, OfferedLine, Session, Transceiver } from "../../webrtc/index.ts";
@@ -42,6 +42,7 @@ export class Attempt {
   errorCode: SoraErrorCode | undefined;
   connectionId = "";
   readonly #context: AttemptContext;
+  readonly #reason: DialReason;
   readonly #report: (event: DriverEvent) => void;
   readonly #client: SoraClient;
   readonly #tracks: RemoteTracks;
@@ -64,8 +65,9 @@ export class Attempt {
   #reportedStall = false;
   #unwanted = false;
 
-  constructor(context: AttemptContext, report: (event: DriverEvent) => void) {
+  constructor(context: AttemptContext, reason: DialReason, report: (event: DriverEvent) => void) {
     this.#context = context;
+    this.#reason = reason;
     this.#report = (event) => {
       if (this.#phase !== "closed") report(event);
     };
@@ -247,7 +249,22 @@ export class Attempt {
     this.#attachSender();
     this.#tracks.refresh();
     this.#report({ type: "negotiated" });
+    this.#boundRedial();
     this.#mayJoin();
+  }
+
+  /**
+   * ICE asks ever more seldom while nothing answers. So a redial over a network that is away gives up early: the next
+   * one asks often again.
+   */
+  #boundRedial(): void {
+    if (this.#reason === "dial") return;
+    const { redialIceMs } = this.#context.settings.timeouts;
+    this.#after(redialIceMs, () => {
+      if (this.#connected) return;
+      const error = new TroupeError("TRANSPORT_FAILED", `No path was found within ${redialIceMs} ms`);
+      this.#fail(error, false, "ICE_FAILED");
+    });
   }
 
   #createSession(offer: SoraOffer): Session {

@@ -1,11 +1,14 @@
 import { Connection, type LocalTrack } from "../../connection/index.ts";
-import { TroupeError, type TypedEvents } from "../../core/index.ts";
+import { type BackoffOptions, DEFAULT_BACKOFF, TroupeError, type TypedEvents } from "../../core/index.ts";
 import type { AudioProducer, OpusParameters } from "../../media/index.ts";
 import { SoraDriver, type SoraDriverParts } from "./driver.ts";
 import type { SoraErrorCode } from "./errorCode.ts";
 import type { SoraConnectionEvents } from "./events.ts";
 import type { SoraSettings } from "./options.ts";
 import type { SoraRpcOptions } from "./rpc.ts";
+
+/** A network that is back should be noticed soon: a redial is cheap, and a bot that waits is silent. */
+const BACKOFF: BackoffOptions = { ...DEFAULT_BACKOFF, maximumMs: 1_500 };
 
 /**
  * A connection to a Sora channel.
@@ -34,6 +37,7 @@ export class SoraConnection extends Connection<SoraConnectionEvents> {
         return parts.driver;
       },
       reconnect: settings.reconnect,
+      backoff: BACKOFF,
       deadlines: {
         dialMs: settings.timeouts.dialMs,
         negotiateMs: settings.timeouts.negotiateMs,

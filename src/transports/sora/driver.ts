@@ -68,9 +68,9 @@ export class SoraDriver implements TransportDriver {
     return this.#attempt?.errorCode;
   }
 
-  start(_reason: DialReason, report: (event: DriverEvent) => void, signal: AbortSignal): void {
+  start(reason: DialReason, report: (event: DriverEvent) => void, signal: AbortSignal): void {
     this.#attempt?.close();
-    const attempt = new Attempt(this.#context, report);
+    const attempt = new Attempt(this.#context, reason, report);
     this.#attempt = attempt;
     signal.addEventListener("abort", () => attempt.close(), { once: true });
     attempt.start();

@@ -193,6 +193,8 @@ const timeouts = z.strictObject(
     negotiateMs: positive("milliseconds above 0").default(15_000),
     /** From there to joined: ICE and DTLS up, in ms. */
     joinMs: positive("milliseconds above 0").default(20_000),
+    /** How long a redial waits for ICE before the next one, in ms. */
+    redialIceMs: positive("milliseconds above 0").default(3_000),
     /** How long joining waits for the notify about ourselves once audio could flow, in ms. */
     createdMs: positive("milliseconds above 0").default(2_000),
     /** How long a WebSocket may take to close before it is cut, in ms. */
