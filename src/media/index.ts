@@ -46,6 +46,12 @@ export { LoudnessMeter } from "./LoudnessMeter.ts";
 export { type AudioProducer, type ProducerEvents, requireProducer } from "./producer.ts";
 export { Recorder, type RecorderEvents, type RecorderOptions } from "./Recorder.ts";
 export { type DetectedTone, DtmfDetector, ToneDetector } from "./ToneDetector.ts";
+export {
+  type AudioTransform,
+  TransformedAudio,
+  type TransformedAudioEvents,
+  type TransformedAudioOptions,
+} from "./TransformedAudio.ts";
 export { type DtmfOptions, generateDtmf, generateTone, type ToneOptions } from "./tone.ts";
 export {
   DEFAULT_VAD_THRESHOLD,

@@ -32,7 +32,9 @@ void check(soxr_error_t error) {
 
 SoxResampler::SoxResampler(int fromHz, int toHz, int channels, Quality quality)
     : channels_(channels), ratio_(static_cast<double>(toHz) / fromHz) {
-  const soxr_io_spec_t io = soxr_io_spec(SOXR_INT16_I, SOXR_INT16_I);
+  soxr_io_spec_t io = soxr_io_spec(SOXR_INT16_I, SOXR_INT16_I);
+  // Silence stays silent, and the same samples give the same samples.
+  io.flags |= SOXR_NO_DITHER;
   const soxr_quality_spec_t recipe = soxr_quality_spec(recipeOf(quality), 0);
   const soxr_runtime_spec_t runtime = soxr_runtime_spec(1);
   soxr_error_t error = nullptr;
