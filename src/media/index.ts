@@ -37,11 +37,19 @@ export { AudioResampler, type AudioResamplerOptions } from "./AudioResampler.ts"
 export { AudioSink, type AudioSinkEvents, type AudioSinkOptions } from "./AudioSink.ts";
 export { AudioSource, type AudioSourceEvents, type AudioSourceOptions } from "./AudioSource.ts";
 export type { AudioStream } from "./AudioStream.ts";
+export type { AudioDevice, AudioDriver, DeviceStream, DeviceStreamOptions } from "./audioDriver.ts";
 export { decodeWav, type WavAudio } from "./decodeWav.ts";
 export { encodeWav } from "./encodeWav.ts";
 export { FilteredAudio, type FilteredAudioOptions } from "./FilteredAudio.ts";
 export { FrameMixer, type FrameMixerOptions, type FrameStream } from "./FrameMixer.ts";
 export { LevelMeter } from "./LevelMeter.ts";
+export {
+  type LocalAudioEvents,
+  type LocalAudioOptions,
+  listAudioDevices,
+  Microphone,
+  Speaker,
+} from "./LocalAudio.ts";
 export { LoudnessMeter } from "./LoudnessMeter.ts";
 export { type AudioProducer, type ProducerEvents, requireProducer } from "./producer.ts";
 export { Recorder, type RecorderEvents, type RecorderOptions } from "./Recorder.ts";

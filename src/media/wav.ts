@@ -1,5 +1,5 @@
 /** Bytes of a WAV header with one format chunk and one data chunk. */
-export const WAV_HEADER_BYTES = 44;
+const WAV_HEADER_BYTES = 44;
 
 /** Bytes of a recording's header: it has room for 64-bit sizes. */
 export const RECORDING_HEADER_BYTES = 80;
