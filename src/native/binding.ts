@@ -272,8 +272,11 @@ interface EngineBinding {
   receiverTakeLongestGapUs(receiver: number): number;
 
   sourceCreate(options: SourceOptions): number;
-  /** Samples per channel that found room; the rest is the caller's. */
-  sourceWrite(source: number, pcm: Int16Array): number;
+  /**
+   * Samples per channel that found room; the rest is the caller's. `dueUs`, process-monotonic, is when the first sample
+   * is to sound at the earliest; right after what is queued when left out.
+   */
+  sourceWrite(source: number, pcm: Int16Array, dueUs?: number): number;
   sourceQueuedUs(source: number): number;
   /** Drops what is queued; gives the samples per channel dropped. Marks in it fire as cleared. */
   sourceClear(source: number): number;

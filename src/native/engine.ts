@@ -274,10 +274,14 @@ export class EngineSource extends EngineProducer {
     batches.sources.set(this.handle, this.events);
   }
 
-  /** Queues interleaved samples; gives the samples per channel that found room. */
-  write(pcm: Int16Array): number {
+  /**
+   * Queues interleaved samples; gives the samples per channel that found room.
+   *
+   * @param dueUs when the first of them is to sound, process-monotonic; right after what is queued when left out
+   */
+  write(pcm: Int16Array, dueUs?: number): number {
     if (this.closed) throw new TroupeError("CLOSED", "The source is closed");
-    return this.binding.sourceWrite(this.handle, pcm);
+    return this.binding.sourceWrite(this.handle, pcm, dueUs);
   }
 
   get queuedUs(): number {

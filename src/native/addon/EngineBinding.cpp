@@ -21,6 +21,7 @@ constexpr int kMaximumCodecThreads = 256;
 constexpr double kMaximumCapacityMs = 600'000;
 constexpr double kMaximumMs = 3'600'000;
 constexpr double kMaximumMark = 4294967295.0;
+constexpr double kMaximumTimeUs = 9e15;
 constexpr int kLowestSinkRateHz = 8'000;
 constexpr int kHighestSinkRateHz = 192'000;
 constexpr int kMostSinkChannels = 8;
@@ -54,7 +55,7 @@ void engineStop(const Info& info) {
 void engineTick(const Info& info) {
   engineOf(info);
   const auto host = AddonState::of(info.Env()).engine;
-  host->tick(info.Env(), static_cast<int64_t>(numberArgument(info, 0, "nowUs", 0, 9e15)));
+  host->tick(info.Env(), static_cast<int64_t>(numberArgument(info, 0, "nowUs", 0, kMaximumTimeUs)));
 }
 
 Napi::Value engineStats(const Info& info) { return engineStatsObject(info.Env(), engineOf(info).stats()); }
@@ -109,7 +110,10 @@ Napi::Value sourceWrite(const Info& info) {
       info[1].As<Napi::TypedArray>().TypedArrayType() != napi_int16_array)
     throw Napi::TypeError::New(info.Env(), "Expected an Int16Array for pcm");
   const auto pcm = info[1].As<Napi::Int16Array>();
-  return number(info, static_cast<double>(source.write({pcm.Data(), pcm.ElementLength()})));
+  const std::span<const int16_t> samples(pcm.Data(), pcm.ElementLength());
+  if (info.Length() < 3 || info[2].IsUndefined()) return number(info, static_cast<double>(source.write(samples)));
+  const double dueUs = numberArgument(info, 2, "dueUs", 0, kMaximumTimeUs);
+  return number(info, static_cast<double>(source.write(samples, static_cast<int64_t>(dueUs))));
 }
 Napi::Value sourceQueuedUs(const Info& info) {
   return number(info, static_cast<double>(engineOf(info).source(handleArgument(info, 0)).queuedUs()));

@@ -16,12 +16,19 @@ constexpr int kMaximumChannels = 2;
 /** Samples of both channels in the largest frame of one tick. */
 constexpr size_t kMaximumFrameSamples = kMaximumRateHz / kTicksPerSecond * kMaximumChannels;
 
+/**
+ * What is thrown away fades out over this time: a cut would be heard as a click. With the look-ahead of an encoder
+ * (6.5 ms for Opus) and its ringing it ends within a packet of 20 ms.
+ */
+constexpr int64_t kFadeUs = 2'500;
+
 /** Samples per second and interleaved channels. */
 struct PcmFormat {
   int rateHz = 48'000;
   int channels = 1;
 
   size_t samplesPerChannel() const { return static_cast<size_t>(rateHz / kTicksPerSecond); }
+  size_t fadeSamplesPerChannel() const { return static_cast<size_t>(rateHz * kFadeUs / 1'000'000); }
   size_t samples() const { return samplesPerChannel() * static_cast<size_t>(channels); }
   bool operator==(const PcmFormat&) const = default;
 };
@@ -40,6 +47,8 @@ struct PcmFrame {
   PcmFormat format;
   /** True when any of it was made up by loss concealment. */
   bool concealed = false;
+  /** True when what was to follow the frame before was thrown away: at most its fade-out comes first. */
+  bool cleared = false;
   std::array<int16_t, kMaximumFrameSamples> samples;
 };
 

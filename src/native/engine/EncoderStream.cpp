@@ -54,9 +54,20 @@ void EncoderStream::collect(const Tick& tick, int64_t slot) {
   const PcmFrame* frame = producer_->pull(*output_, tick);
   if (frame == nullptr) return;
   const size_t count = output_->format().samples();
-  std::copy_n(frame->samples.begin(), count, samples_.begin() + static_cast<ptrdiff_t>(slot * static_cast<int64_t>(count)));
+  int16_t* const start = samples_.data() + static_cast<size_t>(slot) * count;
+  std::copy_n(frame->samples.begin(), count, start);
+  if (frame->cleared && heard_) takeBack(start);
   heard_ = true;
   lastHeardTick_ = tick.number;
+}
+
+void EncoderStream::takeBack(int16_t* frameStart) {
+  const PcmFormat& format = output_->format();
+  const auto channels = static_cast<size_t>(format.channels);
+  const size_t fade = format.fadeSamplesPerChannel();
+  for (size_t at = 0; at < fade * channels; ++at)
+    samples_[at] = static_cast<int16_t>(samples_[at] * static_cast<int>(fade - at / channels) / static_cast<int>(fade + 1));
+  std::fill(samples_.data() + fade * channels, frameStart + fade * channels, int16_t{0});
 }
 
 void EncoderStream::encode(const Tick& tick) {

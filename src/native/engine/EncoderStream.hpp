@@ -34,6 +34,8 @@ class EncoderStream final : public PacketStream {
 
  private:
   void collect(const Tick& tick, int64_t slot);
+  /** Takes back what was collected of the packet under way, down to a fade-out; the frame then begins behind its own. */
+  void takeBack(int16_t* frameStart);
   void encode(const Tick& tick);
   int expectedLossPercent() const;
 

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <cmath>
+#include <utility>
 #include <vector>
 
 #include "AudioDecoder.hpp"
@@ -13,8 +14,8 @@ using namespace troupe;
 namespace {
 
 constexpr PcmFormat kFormat{48'000, 1};
-/** Fainter than this, nobody hears it: -60 dB below overload. */
-constexpr int kAudible = 33;
+/** What is fainter than -50 dBov does not count as voice either. */
+constexpr int kAudible = 104;
 
 struct SentPacket {
   int64_t atUs;
@@ -142,6 +143,40 @@ TEST_SUITE("EncoderStream") {
     bench.pass(100);
     CHECK(bench.sent().size() == 5);
     CHECK(bench.sent().front().marker);
+  }
+
+  TEST_CASE("has nothing audible on the wire 20 ms after a clear, whenever that comes") {
+    // In packets of 10 ms the filters of the codec ring into one more.
+    for (const auto& [frameMs, boundUs] : {std::pair(20, 20'000), std::pair(10, 30'000)})
+      for (int beforeMs = 1'000; beforeMs < 1'080; beforeMs += kTickMs) {
+        CAPTURE(frameMs);
+        CAPTURE(beforeMs);
+        Bench bench({AudioEncoding::Codec::opus, framesOf(frameMs)});
+        bench.write(5'000);
+        bench.pass(beforeMs);
+        // The earliest that a caller can come is right after the tick before.
+        const int64_t clearedUs = (bench.number - 1) * kTickUs;
+        bench.source->clear();
+        bench.pass(500);
+        const int64_t silentAfterUs = lastAudibleUs(bench.sent()) - clearedUs;
+        CHECK(silentAfterUs <= boundUs);
+        CHECK(silentAfterUs > -frameMs * 1'000);
+      }
+  }
+
+  TEST_CASE("has nothing audible after the packet that is under way at a clear, however long it is") {
+    for (const int frameMs : {40, 60})
+      for (int beforeMs = 1'200; beforeMs < 1'320; beforeMs += kTickMs) {
+        CAPTURE(frameMs);
+        CAPTURE(beforeMs);
+        Bench bench({AudioEncoding::Codec::opus, framesOf(frameMs)});
+        bench.write(5'000);
+        bench.pass(beforeMs);
+        const int64_t clearedUs = (bench.number - 1) * kTickUs;
+        bench.source->clear();
+        bench.pass(500);
+        CHECK(lastAudibleUs(bench.sent()) - clearedUs <= frameMs * 1'000);
+      }
   }
 
   TEST_CASE("takes new parameters while it runs, in the same encoder") {

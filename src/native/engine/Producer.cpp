@@ -32,6 +32,7 @@ const PcmFrame* Producer::pull(Output& output, const Tick& tick) {
     // Cleared first: a loop of producers, which binding refuses, would here hear nothing rather than never end.
     hasFrame_ = false;
     frame_.concealed = false;
+    frame_.cleared = false;
     hasFrame_ = produce(tick, frame_);
   }
   if (!hasFrame_) return nullptr;

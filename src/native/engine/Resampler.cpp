@@ -32,6 +32,7 @@ Resampler::~Resampler() {
 void Resampler::convert(const PcmFrame& in, PcmFrame& out) {
   out.format = to_;
   out.concealed = in.concealed;
+  out.cleared = in.cleared;
   const size_t incoming = from_.samplesPerChannel();
   if (state_ == nullptr) {
     convertChannels(in.samples.data(), incoming, out.samples.data());

@@ -14,7 +14,7 @@ Source::Source(uint32_t handle, PcmFormat format, int capacityMs, std::shared_pt
     : Producer(handle),
       format_(format),
       events_(std::move(events)),
-      ring_(static_cast<size_t>(format.rateHz) * static_cast<size_t>(capacityMs) / 1000, format.channels) {}
+      ring_(static_cast<size_t>(format.rateHz) * static_cast<size_t>(capacityMs) / 1000, format) {}
 
 int64_t Source::queuedUs() const {
   return static_cast<int64_t>(ring_.queuedSamplesPerChannel()) * kUsPerSecond / format_.rateHz;
@@ -22,18 +22,20 @@ int64_t Source::queuedUs() const {
 
 size_t Source::clear() {
   std::vector<uint32_t> cleared;
-  const size_t dropped = ring_.clear(cleared);
+  const size_t dropped = ring_.clear(cleared, format_.fadeSamplesPerChannel());
+  cleared_ = true;
   for (const uint32_t id : cleared) events_->event(RecordKind::mark, handle(), id, 1);
   return dropped;
 }
 
 bool Source::produce(const Tick& tick, PcmFrame& frame) {
   frame.format = format_;
+  frame.cleared = cleared_.exchange(false);
   reached_.clear();
-  const size_t real = ring_.read(std::span(frame.samples).first(format_.samples()), reached_);
+  const size_t real = ring_.read(std::span(frame.samples).first(format_.samples()), tick.timeUs, reached_);
   if (real > 0) {
     enter(State::playing, tick);
-  } else if (state_ == State::playing) {
+  } else if (state_ == State::playing && ring_.queuedSamplesPerChannel() == 0) {
     drainedAt_ = tick.number;
     enter(State::drained, tick);
   } else if (state_ == State::drained && tick.number - drainedAt_ >= kIdleAfterTicks) {

@@ -1,7 +1,9 @@
 #pragma once
 
+#include <atomic>
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -22,9 +24,12 @@ class Source final : public Producer {
   Source(uint32_t handle, PcmFormat format, int capacityMs, std::shared_ptr<BatchQueue> events);
 
   // The writing side; any one thread.
-  size_t write(std::span<const int16_t> pcm) { return ring_.write(pcm); }
+  /** `dueUs`, monotonic, is when the first sample is to sound; nothing: right after what is queued. */
+  size_t write(std::span<const int16_t> pcm, std::optional<int64_t> dueUs = std::nullopt) {
+    return ring_.write(pcm, dueUs);
+  }
   int64_t queuedUs() const;
-  /** Gives the samples per channel dropped; marks among them are reported as cleared. */
+  /** Takes effect with the next tick. Gives the samples per channel dropped; marks among them are reported as cleared. */
   size_t clear();
   bool mark(uint32_t id) { return ring_.mark(id); }
   const PcmFormat& format() const { return format_; }
@@ -40,6 +45,7 @@ class Source final : public Producer {
   const PcmFormat format_;
   const std::shared_ptr<BatchQueue> events_;
   PcmRing ring_;
+  std::atomic<bool> cleared_{false};
   State state_ = State::idle;
   int64_t drainedAt_ = 0;
   std::vector<uint32_t> reached_;

@@ -2,6 +2,10 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
+#include <span>
+#include <vector>
+
 #include "SinkTap.hpp"
 
 using namespace troupe;
@@ -75,6 +79,19 @@ TEST_SUITE("Source and SinkTap") {
     CHECK(bench.values(RecordKind::sourceState, 3) == std::vector<double>{1, 2, 0, 1});
   }
 
+  TEST_CASE("what is written for later is played then, and the source counts as playing until it was") {
+    Bench bench;
+    SinkTap sink(2, kFormat, 10);
+    sink.bind(bench.source);
+    bench.source->write(std::vector<int16_t>(160, 5));
+    bench.source->write(std::vector<int16_t>(160, 6), 45'000);
+    for (int tick = 0; tick < 8; ++tick) bench.tick(sink);
+    CHECK(bench.values(RecordKind::frame, 4) == std::vector<double>{0, 40'000, 50'000});
+    CHECK(bench.out.pcm[160 + 79] == 0);
+    CHECK(bench.out.pcm[160 + 80] == 6);
+    CHECK(bench.values(RecordKind::sourceState, 3) == std::vector<double>{1, 2});
+  }
+
   TEST_CASE("clear reaches the very next tick and reports its marks") {
     Bench bench;
     SinkTap sink(2, kFormat, 10);
@@ -83,8 +100,14 @@ TEST_SUITE("Source and SinkTap") {
     bench.source->mark(3);
     bench.tick(sink);
     CHECK(bench.source->clear() == 1'440);
+    CHECK(bench.source->queuedUs() == 0);
     bench.tick(sink);
-    CHECK(bench.values(RecordKind::frame, 3).size() == 1);
+    bench.tick(sink);
+    // One more frame: 2.5 ms in which it fades out, then silence.
+    CHECK(bench.values(RecordKind::frame, 3).size() == 2);
+    const auto frame = std::span(bench.out.pcm).subspan(160);
+    CHECK(frame[0] > 0);
+    CHECK(std::all_of(frame.begin() + 40, frame.end(), [](int16_t sample) { return sample == 0; }));
     Batch events;
     bench.events->flush();
     REQUIRE(bench.events->take(events));
