@@ -42,6 +42,7 @@ export {
   type AudioSourceOptions,
   type AudioStream,
   type AudioTransform,
+  type AudioWriteOptions,
   combineAudioFrames,
   concatenateFrames,
   copyFrame,

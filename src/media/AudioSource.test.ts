@@ -102,6 +102,23 @@ describe("AudioSource", () => {
     source.close();
   });
 
+  it("gives a write's time to the engine with the first of its samples only", async () => {
+    vi.useFakeTimers();
+    try {
+      const { engine, source, play } = create();
+      await source.write(PIECE);
+      const written = source.write(new Int16Array(1_600), { timestampUs: 5_000_000 });
+      play(200);
+      await vi.advanceTimersByTimeAsync(1_000);
+      await written;
+      expect(source.tryWrite(new Int16Array(80), { timestampUs: 6_000_000 })).toBe(80);
+      expect(engine.dueTimes).toEqual([undefined, 5_000_000, undefined, 6_000_000]);
+      source.close();
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it("bounds the writes that wait", async () => {
     const { source } = create();
     await source.write(PIECE);

@@ -10,9 +10,10 @@ import {
 import { parseOptions, TroupeError, TypedEvents } from "../core/index.ts";
 import { Engine, type EngineSource } from "../native/index.ts";
 import { type AudioFrame, requireFormat, requirePcm } from "./AudioFrame.ts";
+import { CaptureQueue } from "./CaptureQueue.ts";
 import { channelsSchema, durationSchema, sampleRateSchema } from "./format.ts";
 import type { AudioProducer, ProducerEvents } from "./producer.ts";
-import { WriteQueue } from "./WriteQueue.ts";
+import { type SourceWrites, WriteQueue } from "./WriteQueue.ts";
 
 /** What a {@link AudioSource} reports. */
 export type AudioSourceEvents = {
@@ -28,11 +29,26 @@ export type AudioSourceEvents = {
   closed: [];
 };
 
-const optionsSchema = z.object({
-  sampleRate: sampleRateSchema.default(48_000),
-  channels: channelsSchema.default(1),
-  capacityMs: durationSchema(20, 60_000).default(1_000),
-});
+const QUEUE_SIZE = "a multiple of 10 from 0 to 30000, without capacityMs beside it";
+
+const optionsSchema = z
+  .object({
+    sampleRate: sampleRateSchema.default(48_000),
+    channels: channelsSchema.default(1),
+    capacityMs: durationSchema(20, 60_000).optional(),
+    queueSizeMs: z
+      .number({ error: QUEUE_SIZE })
+      .multipleOf(10, QUEUE_SIZE)
+      .min(0, QUEUE_SIZE)
+      .max(30_000, QUEUE_SIZE)
+      .optional(),
+  })
+  .refine(({ capacityMs, queueSizeMs }) => capacityMs === undefined || queueSizeMs === undefined, {
+    path: ["queueSizeMs"],
+    error: QUEUE_SIZE,
+  });
+
+const DEFAULT_CAPACITY_MS = 1_000;
 
 /** Any length will do: the timer is there to be there. */
 const KEEP_ALIVE_MS = 60_000;
@@ -43,8 +59,26 @@ export interface AudioSourceOptions {
   sampleRate?: number;
   /** 1 or 2; 1 when left out. */
   channels?: number;
-  /** What its queue holds at most, in ms; 1000 when left out. */
+  /** What its queue holds at most, in ms, 20 to 60000; 1000 when left out. */
   capacityMs?: number;
+  /**
+   * In place of `capacityMs`: writes behave as `capture_frame` of the LiveKit SDK does with this queue size, a multiple
+   * of 10 up to 30000 ms. A frame is taken whole (the queue holds twice the size) and the write lasts until no more
+   * than the size is queued; {@link AudioSource.clear} ends it well; a second write while one waits fails with
+   * INVALID_STATE; an empty frame, or a closed source, is passed over in silence. 0 means no queue: frames of 10 ms,
+   * never a wait, and what comes faster than it plays is dropped.
+   */
+  queueSizeMs?: number;
+}
+
+/** How one write is done. */
+export interface AudioWriteOptions {
+  signal?: AbortSignal;
+  /**
+   * When its first sample is to sound, in microseconds of the clock that stamps the frames of sinks (`process.hrtime`).
+   * There is silence until then. Right after what is queued when left out or past.
+   */
+  timestampUs?: number;
 }
 
 /**
@@ -64,7 +98,9 @@ export class AudioSource extends TypedEvents<AudioSourceEvents> implements Audio
   readonly producerEvents = new TypedEvents<ProducerEvents>();
   readonly #source: EngineSource;
   readonly #actor: Actor<typeof sourceMachine>;
-  readonly #writes: WriteQueue;
+  readonly #writes: SourceWrites;
+  /** As the LiveKit SDK has it: null when writes wait for room instead. */
+  readonly #queueSizeMs: number | null;
   readonly #playouts = new Map<number, PromiseWithResolvers<"played" | "cleared">>();
   #state: SourceState = "idle";
   #closed = false;
@@ -72,12 +108,19 @@ export class AudioSource extends TypedEvents<AudioSourceEvents> implements Audio
 
   constructor(options: AudioSourceOptions = {}, engine: Pick<Engine, "createSource"> = Engine.shared()) {
     super();
-    const { sampleRate, channels, capacityMs } = parseOptions(optionsSchema, options, "AudioSource");
+    const parsed = parseOptions(optionsSchema, options, "AudioSource");
+    const { sampleRate, channels, queueSizeMs } = parsed;
+    const capacityMs =
+      queueSizeMs === undefined
+        ? (parsed.capacityMs ?? DEFAULT_CAPACITY_MS)
+        : CaptureQueue.capacityFor(queueSizeMs);
     this.sampleRate = sampleRate;
     this.channels = channels;
     this.capacityMs = capacityMs;
     this.#source = engine.createSource({ sampleRate, channels: channels as 1 | 2, capacityMs });
-    this.#writes = new WriteQueue(this.#source);
+    this.#queueSizeMs = queueSizeMs ?? null;
+    this.#writes =
+      queueSizeMs === undefined ? new WriteQueue(this.#source) : new CaptureQueue(this.#source, queueSizeMs);
     this.#actor = startActor(sourceMachine, { id: "source", input: { capacityMs } });
     watchActor<{ value: SourceState }>(
       this.#actor,
@@ -104,6 +147,16 @@ export class AudioSource extends TypedEvents<AudioSourceEvents> implements Audio
     return this.#state;
   }
 
+  /** How long what is queued will sound, in seconds, as the LiveKit SDK counts it. */
+  get queuedDuration(): number {
+    return this.queuedDurationMs / 1000;
+  }
+
+  /** Of a source without a queue: what came faster than it plays and was dropped, in milliseconds. */
+  get droppedDurationMs(): number {
+    return this.#writes.droppedMs;
+  }
+
   /** How long what is queued will sound, in milliseconds. */
   get queuedDurationMs(): number {
     return this.#closed ? 0 : this.#source.queuedUs / 1000;
@@ -111,25 +164,35 @@ export class AudioSource extends TypedEvents<AudioSourceEvents> implements Audio
 
   /**
    * Queues samples; resolves once all of them found room: leave them alone until then. Writes are played in the
-   * order of the calls.
+   * order of the calls. A source with `queueSizeMs` differs as that option says.
    *
    * @throws TroupeError INVALID_AUDIO for a wrong type, length, rate or channel count; CLOSED; CANCELLED when
    * `signal` aborts or the queue is cleared first; QUEUE_FULL when too many writes wait.
    */
-  async write(audio: Int16Array | AudioFrame, options: { signal?: AbortSignal } = {}): Promise<void> {
-    const written = this.#writes.write(this.#check(audio), options.signal);
+  async write(audio: Int16Array | AudioFrame, options: AudioWriteOptions = {}): Promise<void> {
+    if (this.#isPassedOver(audio)) return;
+    const { signal, timestampUs: dueUs } = options;
+    const written = this.#writes.write(this.#check(audio), {
+      ...(signal ? { signal } : {}),
+      ...(dueUs === undefined ? {} : { dueUs: Math.max(0, dueUs) }),
+    });
     this.#noteWrite();
     await written;
   }
 
   /** Queues what finds room now and gives the samples per channel that did. */
-  tryWrite(audio: Int16Array | AudioFrame): number {
-    const taken = this.#writes.tryWrite(this.#check(audio));
+  tryWrite(audio: Int16Array | AudioFrame, options: Pick<AudioWriteOptions, "timestampUs"> = {}): number {
+    if (this.#isPassedOver(audio)) return 0;
+    const taken = this.#writes.tryWrite(this.#check(audio), options.timestampUs);
     if (taken > 0) this.#noteWrite();
     return taken;
   }
 
-  /** Throws away what is queued; writes that wait are cancelled. Gives the milliseconds thrown away. */
+  /**
+   * Throws away what is queued; writes that wait are cancelled. It takes effect with the engine's next tick, within
+   * 10 ms: what was sounding fades out over 2.5 ms, and 20 ms later nothing audible goes out any more (in packets of 20
+   * ms). Gives the milliseconds thrown away.
+   */
   clear(): number {
     if (this.#closed) return 0;
     this.#writes.cancel(new TroupeError("CANCELLED", "The source's queue was cleared"));
@@ -209,12 +272,33 @@ export class AudioSource extends TypedEvents<AudioSourceEvents> implements Audio
 
   #check(audio: Int16Array | AudioFrame): Int16Array {
     this.#requireOpen();
+    const pcm = this.#samplesOf(audio);
+    const length = pcm.length / this.channels;
+    if (this.#queueSizeMs === 0 && length !== this.sampleRate / 100) {
+      throw TroupeError.expected(
+        "INVALID_AUDIO",
+        "frame",
+        `${this.sampleRate / 100} samples (10 ms)`,
+        length,
+      );
+    }
+    return pcm;
+  }
+
+  #samplesOf(audio: Int16Array | AudioFrame): Int16Array {
     if (audio instanceof Int16Array || typeof audio !== "object" || audio === null || !("pcm" in audio)) {
       requirePcm(audio, this.channels);
       return audio;
     }
     requireFormat(audio, this.sampleRate, this.channels);
     return audio.pcm;
+  }
+
+  /** What the LiveKit SDK takes without a word and without effect. */
+  #isPassedOver(audio: Int16Array | AudioFrame): boolean {
+    if (this.#queueSizeMs === null) return false;
+    if (this.#closed) return true;
+    return (audio instanceof Int16Array ? audio : audio?.pcm)?.length === 0;
   }
 
   #requireOpen(): void {

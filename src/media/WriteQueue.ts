@@ -7,8 +7,32 @@ const MAXIMUM_WAITING = 256;
 const MINIMUM_WAIT_MS = 5;
 const MAXIMUM_WAIT_MS = 500;
 
+/** How one write is to be done. */
+export interface WriteTerms {
+  signal?: AbortSignal;
+  /** When its first sample is to sound, process-monotonic, in microseconds. */
+  dueUs?: number;
+}
+
+/** How writes reach an engine source. */
+export interface SourceWrites {
+  write(pcm: Int16Array, terms?: WriteTerms): Promise<void>;
+  /** Gives the samples per channel that found room. */
+  tryWrite(pcm: Int16Array, dueUs?: number): number;
+  /** Whether samples wait outside the queue. */
+  readonly isWaiting: boolean;
+  /** Resolves once the samples that wait now are in the queue, or never will be. */
+  settled(): Promise<void>;
+  /** The queue was cleared. */
+  cancel(error: TroupeError): void;
+  close(error: TroupeError): void;
+  /** What came faster than it could be played and was dropped, in ms. */
+  readonly droppedMs: number;
+}
+
 interface Waiting {
   pcm: Int16Array;
+  dueUs: number | undefined;
   done: PromiseWithResolvers<void>;
   release: () => void;
 }
@@ -17,7 +41,8 @@ interface Waiting {
  * Writes into an engine source in order, waiting while it is full. It tries again after the time that the samples
  * in hand need to find room, since the engine plays at the pace of the clock.
  */
-export class WriteQueue {
+export class WriteQueue implements SourceWrites {
+  readonly droppedMs = 0;
   readonly #source: EngineSource;
   #waiting: Waiting[] = [];
   #timer: NodeJS.Timeout | undefined;
@@ -27,16 +52,16 @@ export class WriteQueue {
     this.#source = source;
   }
 
-  async write(pcm: Int16Array, signal: AbortSignal | undefined): Promise<void> {
+  async write(pcm: Int16Array, { signal, dueUs }: WriteTerms = {}): Promise<void> {
     if (signal?.aborted) throw cancelled(signal);
-    const taken = this.tryWrite(pcm);
+    const taken = this.tryWrite(pcm, dueUs);
     const rest = pcm.subarray(taken * this.#source.options.channels);
-    if (rest.length > 0) await this.#wait(rest, signal);
+    if (rest.length > 0) await this.#wait(rest, taken > 0 ? undefined : dueUs, signal);
   }
 
   /** Gives the samples per channel that found room: none while others wait. */
-  tryWrite(pcm: Int16Array): number {
-    return this.#waiting.length > 0 || pcm.length === 0 ? 0 : this.#source.write(pcm);
+  tryWrite(pcm: Int16Array, dueUs?: number): number {
+    return this.#waiting.length > 0 || pcm.length === 0 ? 0 : this.#source.write(pcm, dueUs);
   }
 
   get isWaiting(): boolean {
@@ -62,7 +87,7 @@ export class WriteQueue {
     this.cancel(error);
   }
 
-  #wait(pcm: Int16Array, signal: AbortSignal | undefined): Promise<void> {
+  #wait(pcm: Int16Array, dueUs: number | undefined, signal: AbortSignal | undefined): Promise<void> {
     if (this.#waiting.length >= MAXIMUM_WAITING) {
       throw new TroupeError(
         "QUEUE_FULL",
@@ -71,7 +96,7 @@ export class WriteQueue {
     }
     const abort = () => this.#abandon(waiting, cancelled(signal));
     const release = () => signal?.removeEventListener("abort", abort);
-    const waiting: Waiting = { pcm, done: Promise.withResolvers(), release };
+    const waiting: Waiting = { pcm, dueUs, done: Promise.withResolvers(), release };
     signal?.addEventListener("abort", abort, { once: true });
     this.#waiting.push(waiting);
     this.#schedule();
@@ -99,7 +124,8 @@ export class WriteQueue {
   #retry(): void {
     this.#timer = undefined;
     for (let first = this.#waiting[0]; first; first = this.#waiting[0]) {
-      const taken = this.#source.write(first.pcm);
+      const taken = this.#source.write(first.pcm, first.dueUs);
+      if (taken > 0) first.dueUs = undefined;
       first.pcm = first.pcm.subarray(taken * this.#source.options.channels);
       if (first.pcm.length > 0) break;
       this.#waiting.shift();
@@ -110,6 +136,6 @@ export class WriteQueue {
   }
 }
 
-function cancelled(signal: AbortSignal | undefined): TroupeError {
+export function cancelled(signal: AbortSignal | undefined): TroupeError {
   return new TroupeError("CANCELLED", "The write was cancelled", { cause: signal?.reason });
 }

@@ -35,7 +35,12 @@ export {
 export { AudioProcessor } from "./AudioProcessor.ts";
 export { AudioResampler, type AudioResamplerOptions } from "./AudioResampler.ts";
 export { AudioSink, type AudioSinkEvents, type AudioSinkOptions } from "./AudioSink.ts";
-export { AudioSource, type AudioSourceEvents, type AudioSourceOptions } from "./AudioSource.ts";
+export {
+  AudioSource,
+  type AudioSourceEvents,
+  type AudioSourceOptions,
+  type AudioWriteOptions,
+} from "./AudioSource.ts";
 export type { AudioStream } from "./AudioStream.ts";
 export type { AudioDevice, AudioDriver, DeviceStream, DeviceStreamOptions } from "./audioDriver.ts";
 export { decodeWav, type WavAudio } from "./decodeWav.ts";

@@ -151,6 +151,54 @@ describe("the engine by hand", () => {
     expect(joined(frames)).toEqual(pcm);
   });
 
+  it("plays what is written for later at that time", () => {
+    const speaker = source();
+    const sink = engine.createSink({ sampleRate: 48_000, channels: 1, frameMs: 10 });
+    sink.bind(speaker);
+    const loud: number[] = [];
+    sink.events.on("frame", (frame) => {
+      const first = frame.pcm.findIndex((sample) => sample !== 0);
+      if (first >= 0) loud.push(frame.timestampUs + (first * 1_000_000) / 48_000);
+    });
+    const dueUs = nowUs + 155_000;
+    expect(speaker.write(new Int16Array(480).fill(7), dueUs)).toBe(480);
+    pass(300);
+    expect(loud[0]).toBe(dueUs);
+    expect(() => speaker.write(new Int16Array(480), -1)).toThrow("dueUs");
+  });
+
+  it("counts redundant and repeated packets as what they are, and refuses what it cannot encode", () => {
+    const [near] = peers();
+    const speaker = source();
+    const sender = near.createSender({
+      kind: "audio",
+      mid: "0",
+      ssrc: 1,
+      cname: "test",
+      codec: opus,
+      nack: true,
+      opus: { maxPlaybackRate: 16_000, cbr: true, bitRate: 16_000 },
+      redundancy: { payloadType: 63, distance: 2 },
+      retransmission: { ssrc: 2, payloadType: 112 },
+    });
+    sender.setProducer(speaker);
+    speaker.write(tone(440, 48_000));
+    pass(1_000);
+    const [stats] = near.stats().outbound;
+    expect(stats).toMatchObject({ payloadType: 63, retransmittedBytesSent: 0 });
+    // 40 bytes a packet, three times, with headers of 4, 4 and 1.
+    expect(stats!.bytesSent / stats!.packetsSent).toBeGreaterThan(3 * 40);
+    expect(stats!.lastPacketSentTimestamp).toBeGreaterThan(0);
+    const options = { kind: "audio", mid: "0", ssrc: 3, cname: "test", codec: opus, nack: true } as const;
+    expect(() => near.createSender({ ...options, codec: { ...opus, name: "g722" } })).toThrow("g722");
+    expect(() => near.createSender({ ...options, redundancy: { payloadType: 63, distance: 3 } })).toThrow(
+      "distance",
+    );
+    expect(() => near.createSender({ ...options, opus: { maxPlaybackRate: 4_000 } })).toThrow(
+      "maxPlaybackRate",
+    );
+  });
+
   it("says when playout begins, reaches a mark, runs dry and is idle", () => {
     const speaker = source();
     const sink = engine.createSink({ sampleRate: 48_000, channels: 1, frameMs: 10 });

@@ -15,6 +15,8 @@ import { EngineMixer, type EngineProducer, EngineSink, EngineSource } from "../.
 export class ScriptedEngine {
   readonly batches = new Batches();
   readonly calls: string[] = [];
+  /** When each write that reached the engine was to sound. */
+  readonly dueTimes: (number | undefined)[] = [];
   readonly #sources = new Map<
     number,
     { options: SourceOptions; queued: number; marks: [number, number][] }
@@ -88,7 +90,8 @@ export class ScriptedEngine {
     return this.#handles;
   }
 
-  sourceWrite(handle: number, pcm: Int16Array): number {
+  sourceWrite(handle: number, pcm: Int16Array, dueUs?: number): number {
+    this.dueTimes.push(dueUs);
     const source = this.#sources.get(handle)!;
     const capacity = (source.options.capacityMs * source.options.sampleRate) / 1000;
     const taken = Math.min(capacity - source.queued, pcm.length / source.options.channels);
