@@ -116,6 +116,18 @@ TEST_CASE("an encrypted frame has LiveKit's form, and its receiver gets what was
   CHECK(receiver.reports() == std::vector<Party::Report>{{CryptorState::ok, 3, 0, 0}});
 }
 
+TEST_CASE("a frame is byte for byte what WebCrypto makes of it") {
+  // By wireForm.test.ts, under the key that PBKDF2 derives from "the words that we agreed on".
+  const Bytes key = fromHex("0324dd31178be92673e23fa1700c2551");
+  const Bytes sealed = fromHex("789d6e2aa66e993dd48a05eb11904d37c0217fe722c90eb3369f01020304000003c00000004d0c03");
+  Party sender(Direction::encrypt);
+  Party receiver(Direction::decrypt);
+  for (Party* party : {&sender, &receiver}) party->cryptor->setKey(3, key);
+  sender.cryptor->setKeyIndex(3);
+  CHECK(sender.pass(kFrame, 960) == sealed);
+  CHECK(receiver.pass(sealed) == kFrame);
+}
+
 TEST_CASE("a frame of one byte is encrypted too, an empty one passes") {
   Party sender(Direction::encrypt);
   Party receiver(Direction::decrypt);
