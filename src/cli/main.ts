@@ -79,7 +79,11 @@ function addBench(program: Command): void {
     .command("bench")
     .description("measure this machine; docs/performance.md says what the figures mean")
     .argument("<name>", `one of: ${BENCH_NAMES.join(", ")}`)
-    .option("--bots <number>", "bots in the measured process", parseCount)
+    .option(
+      "--bots <number>",
+      "bots in the measured process; interruption: how often the bot is interrupted",
+      parseCount,
+    )
     .option("--seconds <number>", "length of the measurement", parseCount)
     .addOption(
       new Option("--complexity <number>", "Opus complexity, 0 to 10").argParser(parseCount).default(5),

@@ -6,7 +6,7 @@ export {
   type DemoMeasurements,
   runDemoCall,
 } from "./demoCall.ts";
-export { type MouthToEarOptions, measureMouthToEar } from "./mouthToEar.ts";
+export { type MouthToEarOptions, measureMouthToEar, nextTrack } from "./mouthToEar.ts";
 export { ConnectionProxy } from "./network/ConnectionProxy.ts";
 export type { UdpAddress } from "./network/candidates.ts";
 export { ImpairedPath, type PathCounters } from "./network/ImpairedPath.ts";

@@ -1,6 +1,7 @@
 // The benches that `troupe bench` runs. Each measures bots in one process, everything else in others.
 import { TroupeError } from "../../core/index.ts";
 import { benchBlocked } from "./blocked.ts";
+import { benchInterruption } from "./interruption/interruption.ts";
 import { benchMixer } from "./mixer.ts";
 import { benchProcessing } from "./processing.ts";
 import { benchQuality } from "./quality/quality.ts";
@@ -34,6 +35,7 @@ const BENCHES = {
   blocked: { run: benchBlocked, bots: 10, seconds: 20 },
   receiver: { run: benchReceiver, bots: 1, seconds: 60 },
   quality: { run: benchQuality, bots: 1, seconds: 60 },
+  interruption: { run: benchInterruption, bots: 4, seconds: 0 },
   mixer: { run: benchMixer, bots: 50, seconds: 10 },
   processing: { run: benchProcessing, bots: 1, seconds: 10 },
   stage: { run: benchStage, bots: 200, seconds: 300 },

@@ -151,6 +151,14 @@ describe("an impaired path", () => {
     expect(mixed.counters.lost).toBeGreaterThan(lost.length + 120);
   });
 
+  it("spares handshakes when asked to", () => {
+    const path = pathOf({ loss: 1, spareHandshakes: true });
+    const [stun, dtls] = [Buffer.alloc(20), Buffer.alloc(20, 22)];
+    expect(
+      [stun, dtls, rtp(0), rtp(0, { type: 200 })].map((packet) => path.accept(packet, 0).length),
+    ).toEqual([1, 1, 0, 0]);
+  });
+
   it("takes anything for a packet and nothing for an option", () => {
     const path = pathOf({ loss: 0.5 });
     for (const bytes of [0, 1, 11]) path.accept(new Uint8Array(bytes).fill(0x80), 0);

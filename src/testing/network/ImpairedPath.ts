@@ -28,6 +28,8 @@ const Purpose = { loss: 1, burst: 2, jitter: 3, reordering: 4, duplication: 5 } 
 const DUPLICATE_AFTER_MS = 1;
 const MAXIMUM_DRIFT_MS = 2_000;
 const PPM = 1e-6;
+/** STUN and DTLS begin below it (RFC 7983). */
+const FIRST_MEDIA_BYTE = 64;
 
 /**
  * One direction of a network, as arithmetic: it is told when a packet comes in and says when it comes out, if it
@@ -77,7 +79,9 @@ export class ImpairedPath {
     const place = this.#places.of(datagram);
     const isFirst = place.stream > 0 && place.attempt === 0;
     if (isFirst) this.counters.rtpPackets += 1;
-    const sentMs = this.#isLost(place, nowMs) ? undefined : this.#passBottleneck(datagram.length, nowMs);
+    const isSpared = this.#settings.spareHandshakes && !(datagram[0]! >= FIRST_MEDIA_BYTE);
+    const sentMs =
+      !isSpared && this.#isLost(place, nowMs) ? undefined : this.#passBottleneck(datagram.length, nowMs);
     if (sentMs === undefined) {
       if (isFirst) this.counters.rtpDropped += 1;
       return [];

@@ -14,6 +14,8 @@ const impairmentSchema = z.strictObject({
   bursts: z
     .strictObject({ probability: share, packets: z.int("1 to 500").min(1, "1 to 500").max(500, "1 to 500") })
     .optional(),
+  /** Whether STUN and DTLS are spared all loss: the path stays up, and what is measured is what media makes of it. */
+  spareHandshakes: z.boolean("a boolean").default(false),
   /** What every packet takes. */
   delayMs: ms.default(0),
   /** Each packet takes up to so much more, evenly spread. A packet never overtakes another by this alone. */

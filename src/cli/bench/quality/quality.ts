@@ -1,4 +1,4 @@
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
@@ -10,6 +10,8 @@ import { type Heard, judge, type ReceiverFigures, withScores } from "./judge.ts"
 import { type Listener, PythonListener, TroupeListener } from "./Listener.ts";
 import { EXPECTED_LOSS_PERCENT } from "./opus.ts";
 import { findPython } from "./python.ts";
+import { type HourFigures, measureHours } from "./receiver.ts";
+import { writeReport } from "./report.ts";
 import { chosenRows, PATH_DELAY_MS, type QualityRow, SEED } from "./rows.ts";
 import { makeSpeech } from "./speech.ts";
 
@@ -25,6 +27,8 @@ export interface QualityFigures {
   roundTripMs: number;
   expectedLossPercent: number;
   rows: QualityRowFigures[];
+  /** Our receiver alone, on simulated time: an hour from a sender whose clock is fast or slow. */
+  hours: HourFigures[];
   environment: Record<string, string | number>;
 }
 
@@ -39,7 +43,7 @@ const TAIL_MS = 1_500;
  * @throws TroupeError INVALID_OPTION for a row that is none, NOT_INSTALLED without Python's Sora SDK.
  */
 export async function benchQuality(
-  options: { seconds: number; rows?: string[] },
+  options: { seconds: number; rows?: string[]; report?: string },
   signal: AbortSignal,
 ): Promise<QualityFigures> {
   const rows = chosenRows(options.rows);
@@ -56,13 +60,17 @@ export async function benchQuality(
       if (process.stderr.isTTY || process.env.TROUPE_LOG)
         process.stderr.write(`${JSON.stringify(figures.at(-1))}\n`);
     }
-    return {
+    const all: QualityFigures = {
       seconds: options.seconds,
       roundTripMs: 2 * PATH_DELAY_MS,
       expectedLossPercent: EXPECTED_LOSS_PERCENT,
       rows: figures,
+      // The hour goes with the whole table.
+      hours: options.rows ? [] : await measureHours(python, signal),
       environment: environment(),
     };
+    if (options.report) await writeFile(options.report, writeReport(all));
+    return all;
   } finally {
     await stage.request("stop").catch(() => {});
     stage.close();
@@ -95,7 +103,10 @@ async function measureRow(run: RowRun): Promise<QualityRowFigures> {
 async function hearRow({ row, signalingUrl, folder, python, seconds, signal }: RowRun): Promise<Heard[]> {
   const channelId = `quality-${row.name.replaceAll(/\W+/g, "-")}`;
   const steady = { toClient: { delayMs: PATH_DELAY_MS }, toServer: { delayMs: PATH_DELAY_MS } };
-  const impaired = { ...steady, toClient: { ...row.impairment, delayMs: PATH_DELAY_MS, seed: SEED } };
+  const impaired = {
+    ...steady,
+    toClient: { ...row.impairment, delayMs: PATH_DELAY_MS, seed: SEED, spareHandshakes: true },
+  };
   const speaker = new BenchChild("quality/speakerProcess");
   const listeners: Listener[] = [new TroupeListener(), new PythonListener(python)];
   const kill = () => speaker.close();

@@ -15,10 +15,11 @@ export interface ReceiverBenchFigures {
   seconds: number;
   rows: ({ name: string } & ReceiverFigures)[];
   /** An hour from a sender whose clock is 200 ppm fast or slow. */
-  hours: ({ name: string } & HourFigures)[];
+  hours: HourFigures[];
 }
 
 export interface HourFigures {
+  name: string;
   concealedPercent: number;
   gaps: number;
   /** Of six windows of 10 s over the hour. */
@@ -52,32 +53,45 @@ export async function benchReceiver(
 ): Promise<ReceiverBenchFigures> {
   const rows = chosenRows(options.rows);
   const python = await findPython(signal);
+  const seconds = WARM_UP_SECONDS + options.seconds;
+  const speech = await makeSpeech(seconds);
+  const scored: Scored[] = [];
+  await inProcess(signal, async (child, folder) => {
+    for (const { impairment } of rows) {
+      const heard = await hear(child, folder, { ...impairment, delayMs: PATH_DELAY_MS }, seconds, seconds);
+      const { clockDriftPpm } = impairment;
+      scored.push(judge(speech, heard, { warmUpSeconds: WARM_UP_SECONDS, clockDriftPpm }));
+    }
+  });
+  const figures = await withScores(scored, { python, signal });
+  return {
+    seconds: options.seconds,
+    rows: rows.map(({ name }, index) => ({ name, ...figures[index]! })),
+    hours: options.rows ? [] : await measureHours(python, signal),
+  };
+}
+
+/** An hour of a sender whose clock is 200 ppm fast, and one of a slow one. */
+export async function measureHours(python: string, signal: AbortSignal): Promise<HourFigures[]> {
+  const hours: HourFigures[] = [];
+  await inProcess(signal, async (child, folder) => {
+    for (const ppm of [DRIFT_PPM, -DRIFT_PPM])
+      hours.push(await measureHour(child, folder, ppm, { python, signal }));
+  });
+  return hours;
+}
+
+/** Runs `work` with a process for simulated time and a folder for what is heard in it. */
+async function inProcess(
+  signal: AbortSignal,
+  work: (child: BenchChild, folder: string) => Promise<void>,
+): Promise<void> {
   const folder = await mkdtemp(join(tmpdir(), "troupe-receiver-"));
   const child = new BenchChild("quality/manualProcess");
   const kill = () => child.close();
   signal.addEventListener("abort", kill, { once: true });
   try {
-    const seconds = WARM_UP_SECONDS + options.seconds;
-    const speech = await makeSpeech(seconds);
-    const scored: Scored[] = [];
-    for (const { impairment } of rows) {
-      const heard = await hear(child, folder, { ...impairment, delayMs: PATH_DELAY_MS }, seconds, seconds);
-      scored.push(
-        judge(speech, heard, { warmUpSeconds: WARM_UP_SECONDS, clockDriftPpm: impairment.clockDriftPpm }),
-      );
-    }
-    const figures = await withScores(scored, { python, signal });
-    const hours: ReceiverBenchFigures["hours"] = [];
-    for (const ppm of options.rows ? [] : [DRIFT_PPM, -DRIFT_PPM])
-      hours.push({
-        name: `${Math.abs(ppm)} ppm ${ppm > 0 ? "fast" : "slow"}`,
-        ...(await measureHour(child, folder, ppm, python, signal)),
-      });
-    return {
-      seconds: options.seconds,
-      rows: rows.map(({ name }, index) => ({ name, ...figures[index]! })),
-      hours,
-    };
+    await work(child, folder);
   } finally {
     signal.removeEventListener("abort", kill);
     child.close();
@@ -113,8 +127,7 @@ async function measureHour(
   child: BenchChild,
   folder: string,
   clockDriftPpm: number,
-  python: string,
-  signal: AbortSignal,
+  options: { python: string; signal: AbortSignal },
 ): Promise<HourFigures> {
   const driftMs = HOUR_SECONDS * 1000 * clockDriftPpm * PPM;
   const began = performance.now();
@@ -135,8 +148,9 @@ async function measureHour(
       { warmUpSeconds: 0, clockDriftPpm },
     );
   });
-  const figures = await withScores(scored, { python, signal });
+  const figures = await withScores(scored, options);
   return {
+    name: `sender ${Math.abs(clockDriftPpm)} ppm ${clockDriftPpm > 0 ? "fast" : "slow"}`,
     concealedPercent: figures[0]!.concealedPercent,
     gaps: scored.reduce((sum, { gaps }) => sum + gaps, 0),
     score: rounded(figures.reduce((sum, { score }) => sum + score, 0) / WINDOWS),
