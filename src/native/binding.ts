@@ -66,7 +66,7 @@ export interface HeaderExtensionIds {
 
 export interface CodecParameters {
   payloadType: number;
-  /** Lower-case: opus, pcmu, pcma, red, telephone-event, vp8, rtx ... Only opus is decoded as yet. */
+  /** Lower-case: opus, pcmu, pcma, red, telephone-event, vp8, rtx ... opus, pcmu and pcma are decoded. */
   name: string;
   /** Hz of the RTP clock. */
   clockRate: number;
@@ -181,15 +181,28 @@ export interface InboundRtpStats {
   packetsDuplicated: number;
   /** seconds */
   jitter: number;
+  /** Seconds from arrival until heard, summed over samples; divide by `jitterBufferEmittedCount` for the mean. */
   jitterBufferDelay: number;
+  /** The same of the delay aimed at, and of the least one that the network's jitter alone would allow. */
+  jitterBufferTargetDelay: number;
+  jitterBufferMinimumDelay: number;
+  /** Samples here and below are per channel at 48 kHz. */
   jitterBufferEmittedCount: number;
   totalSamplesReceived: number;
   concealedSamples: number;
   silentConcealedSamples: number;
   concealmentEvents: number;
+  /** What stretching put in and took out, to make the delay longer and shorter. */
+  insertedSamplesForDeceleration: number;
+  removedSamplesForAcceleration: number;
   nackCount: number;
   pliCount: number;
+  /** Second copies of earlier packets that came along with later ones (in-band FEC, RED), and those not needed. */
   fecPacketsReceived: number;
+  fecPacketsDiscarded: number;
+  /** Of `packetsReceived`, those that had been asked for again. */
+  retransmittedPacketsReceived: number;
+  retransmittedBytesReceived: number;
   audioLevel: number;
   totalAudioEnergy: number;
   totalSamplesDuration: number;

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <vector>
 
-#include "AudioDecoder.hpp"
+#include "OpusAudioDecoder.hpp"
 #include "OpusAudioEncoder.hpp"
 
 using namespace troupe;
@@ -48,7 +48,7 @@ TEST_SUITE("AudioEncoder and AudioDecoder") {
         CAPTURE(in);
         CAPTURE(out);
         const auto packets = encodeVoice(in, {}, 25);
-        AudioDecoder decoder({out, 1});
+        OpusAudioDecoder decoder({out, 1});
         std::vector<int16_t> pcm(static_cast<size_t>(out) * 120 / 1000);
         for (const auto& packet : packets) REQUIRE(decoder.decode(packet, pcm) == static_cast<size_t>(out) / 50);
         CHECK(rms(pcm.data(), static_cast<size_t>(out) / 50) > 1'500);
@@ -59,8 +59,8 @@ TEST_SUITE("AudioEncoder and AudioDecoder") {
     OpusParameters parameters;
     parameters.expectedLossPercent = 20;
     const auto packets = encodeVoice(16'000, parameters, 30);
-    REQUIRE(AudioDecoder::hasFec(packets[20]));
-    AudioDecoder decoder({16'000, 1});
+    REQUIRE(OpusAudioDecoder::hasFec(packets[20]));
+    OpusAudioDecoder decoder({16'000, 1});
     std::vector<int16_t> pcm(1'920);
     for (size_t at = 0; at < 19; ++at) decoder.decode(packets[at], pcm);
     CHECK(decoder.recover(packets[20], 320, pcm) == 320);
@@ -70,7 +70,7 @@ TEST_SUITE("AudioEncoder and AudioDecoder") {
   TEST_CASE("leave the copy out when no loss is expected") {
     OpusParameters parameters;
     parameters.expectedLossPercent = 0;
-    for (const auto& packet : encodeVoice(16'000, parameters, 30)) CHECK_FALSE(AudioDecoder::hasFec(packet));
+    for (const auto& packet : encodeVoice(16'000, parameters, 30)) CHECK_FALSE(OpusAudioDecoder::hasFec(packet));
   }
 
   TEST_CASE("start to add the copy when loss is reported") {
@@ -82,14 +82,14 @@ TEST_SUITE("AudioEncoder and AudioDecoder") {
     size_t copies = 0;
     for (size_t packet = 0; packet < 20; ++packet) {
       const size_t size = encoder.encode(voice(320, 16'000, packet * 320), bytes);
-      if (AudioDecoder::hasFec(std::span(bytes).first(size))) ++copies;
+      if (OpusAudioDecoder::hasFec(std::span(bytes).first(size))) ++copies;
     }
     CHECK(copies > 10);
   }
 
   TEST_CASE("conceal what is lost for as long as asked") {
     const auto packets = encodeVoice(48'000, {}, 10);
-    AudioDecoder decoder({16'000, 2});
+    OpusAudioDecoder decoder({16'000, 2});
     std::vector<int16_t> pcm(2 * 1'920);
     for (const auto& packet : packets) decoder.decode(packet, pcm);
     CHECK(decoder.conceal(160, pcm) == 160);
@@ -97,16 +97,16 @@ TEST_SUITE("AudioEncoder and AudioDecoder") {
   }
 
   TEST_CASE("give nothing for bytes that are not Opus") {
-    AudioDecoder decoder({16'000, 1});
+    OpusAudioDecoder decoder({16'000, 1});
     std::vector<int16_t> pcm(1'920);
     CHECK(decoder.decode({}, pcm) == 0);
     const std::array<uint8_t, 2> broken{0xff, 0xff};
     CHECK(decoder.decode(broken, pcm) == 0);
-    CHECK(AudioDecoder::durationAt48kHz(broken) == 0);
-    CHECK_FALSE(AudioDecoder::hasFec({}));
+    CHECK(OpusAudioDecoder::durationAt48kHz(broken) == 0);
+    CHECK_FALSE(OpusAudioDecoder::hasFec({}));
   }
 
   TEST_CASE("know how long a packet is") {
-    for (const auto& packet : encodeVoice(48'000, {}, 2)) CHECK(AudioDecoder::durationAt48kHz(packet) == 960);
+    for (const auto& packet : encodeVoice(48'000, {}, 2)) CHECK(OpusAudioDecoder::durationAt48kHz(packet) == 960);
   }
 }

@@ -13,6 +13,9 @@ namespace troupe {
 
 namespace {
 
+/** Of every video codec (RFC 3551, section 5). */
+constexpr uint32_t kVideoClockRate = 90'000;
+
 int64_t clockUs(clockid_t clock) {
   timespec now{};
   clock_gettime(clock, &now);
@@ -280,8 +283,11 @@ void Engine::setLevelInterval(uint32_t handle, int intervalMs) {
   });
 }
 
-uint32_t Engine::createForwarder(uint32_t receiver, uint32_t peerHandle, const ForwardingOptions& options) {
+uint32_t Engine::createForwarder(uint32_t receiver, uint32_t peerHandle, ForwardingOptions options) {
   const ReceiverEntry& from = require(receivers_, receiver, "receiver");
+  const ReceiverOptions received = from.stream->options();
+  if (received.kind == MediaKind::video) options.clockRate = kVideoClockRate;
+  else if (!received.codecs.empty()) options.clockRate = received.codecs.front().clockRate;
   const auto& target = require(peers_, peerHandle, "peer");
   const uint32_t handle = nextHandle();
   auto stream = std::make_shared<ForwardedStream>(handle, options, target->wire());

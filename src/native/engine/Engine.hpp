@@ -100,7 +100,7 @@ class Engine {
   /** Closes a source, an encoded source, a mixer, a mix-minus or a filter. */
   void closeProducer(uint32_t producer);
 
-  uint32_t createForwarder(uint32_t receiver, uint32_t peer, const ForwardingOptions& options);
+  uint32_t createForwarder(uint32_t receiver, uint32_t peer, ForwardingOptions options);
   void closeForwarder(uint32_t forwarder);
 
  private:

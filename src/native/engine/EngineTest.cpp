@@ -35,6 +35,8 @@ class TestWire final : public PacketSender {
     }
   }
 
+  /** Sees each RTP packet as it is sent. */
+  std::function<void(const RtpPacket&)> onRtp = [](const RtpPacket&) {};
   /** Tells whether the RTP packet with this number, from 0, is lost. */
   std::function<bool(size_t)> loses = [](size_t) { return false; };
   int64_t delayUs = 5'000;
@@ -50,6 +52,8 @@ class TestWire final : public PacketSender {
 
   bool send(std::vector<uint8_t> bytes, bool isRtcp) {
     if (isRtcp) rtcp.push_back(bytes);
+    RtpPacket packet;
+    if (!isRtcp && RtpPacket::parse(bytes, packet) == RtpParseError::none) onRtp(packet);
     if (!isRtcp && loses(rtpPackets++)) return true;
     queue_.push_back({nowUs_ + delayUs, isRtcp, std::move(bytes)});
     return true;
@@ -123,7 +127,8 @@ struct Bench {
     options.mid = "a";
     options.ssrcs = {ssrc};
     options.codecs = {codec};
-    options.nack = true;
+    // Video is forwarded here, and then the far side's requests are looked at.
+    options.nack = options.kind == MediaKind::audio;
     return engine.createReceiver(peer, options);
   }
 
@@ -168,6 +173,14 @@ std::vector<uint8_t> videoPacket(uint16_t sequenceNumber, uint32_t ssrc) {
   return bytes;
 }
 
+class Requests final : public RtcpVisitor {
+ public:
+  void onNack(uint32_t, uint32_t mediaSsrc, uint16_t sequenceNumber) override {
+    asked.emplace_back(mediaSsrc, sequenceNumber);
+  }
+  std::vector<std::pair<uint32_t, uint16_t>> asked;
+};
+
 class PictureLosses final : public RtcpVisitor {
  public:
   void onPictureLoss(uint32_t, uint32_t mediaSsrc) override { asked.push_back(mediaSsrc); }
@@ -198,15 +211,33 @@ TEST_SUITE("Engine") {
     Bench bench;
     bench.out->loses = [](size_t packet) { return packet % 20 == 7; };
     const uint32_t source = bench.engine.createSource({48'000, 1}, 1'000);
-    bench.engine.setSenderProducer(bench.send(bench.near, 1), source);
+    OpusParameters opus;
+    opus.fec = false;
+    bench.engine.setSenderProducer(bench.send(bench.near, 1, opus), source);
     bench.listen(bench.receive(bench.far, 1));
     Talker talk(bench.engine, source);
     bench.pass(20'000, talk);
     const auto near = bench.stats(bench.near);
     const auto far = bench.stats(bench.far);
     CHECK(near.outbound[0].retransmittedPacketsSent >= 45);
+    CHECK(far.inbound[0].retransmittedPacketsReceived >= 45);
     CHECK(far.inbound[0].nackCount >= 45);
     CHECK(far.inbound[0].packetsLost <= 5);
+    // Only of the first losses, before the delay was made for them; there are 50.
+    CHECK(bench.concealed <= 12);
+  }
+
+  TEST_CASE("does not ask for what could not come in time") {
+    Bench bench;
+    bench.out->loses = [](size_t packet) { return packet % 20 == 7; };
+    bench.out->delayUs = bench.back->delayUs = 120'000;
+    const uint32_t source = bench.engine.createSource({48'000, 1}, 1'000);
+    bench.engine.setSenderProducer(bench.send(bench.near, 1), source);
+    bench.listen(bench.receive(bench.far, 1));
+    Talker talk(bench.engine, source);
+    bench.pass(20'000, talk);
+    // There are 50 losses. The first answer tells that there is no point in asking.
+    CHECK(bench.stats(bench.far).inbound[0].nackCount <= 8);
   }
 
   TEST_CASE("hides what is lost for good, and expects loss from then on") {
@@ -231,7 +262,7 @@ TEST_SUITE("Engine") {
     CHECK(bench.eventsOf(RecordKind::receiverFlow) == 1);
     const auto far = bench.stats(bench.far);
     CHECK(far.inbound[0].packetsLost > 50);
-    CHECK(far.inbound[0].fecPacketsReceived > 20);
+    CHECK(far.inbound[0].fecPacketsReceived - far.inbound[0].fecPacketsDiscarded > 20);
   }
 
   TEST_CASE("sends a greeting that was written before the wire could take it, as far as it is not played yet") {
@@ -274,6 +305,49 @@ TEST_SUITE("Engine") {
     PictureLosses losses;
     for (const auto& packet : bench.out->rtcp) RtcpParser::parse(packet, losses);
     CHECK(losses.asked == std::vector<uint32_t>{500});
+  }
+
+  TEST_CASE("asks the source for what a forwarder's far side misses and its history does not have") {
+    Bench bench;
+    const uint32_t receiver = bench.receive(bench.near, 500, kVideo);
+    ForwardingOptions options;
+    options.mid = "v";
+    options.ssrc = 600;
+    options.payloadTypes = {{96, 97}};
+    options.nack = true;
+    const auto third = bench.engine.createPeer();
+    const auto wire = std::make_shared<TestWire>(bench.engine.peer(bench.far), bench.nowUs);
+    bench.engine.peer(third)->wire()->setSender(wire);
+    bench.engine.peer(third)->setWritable(true);
+    bench.engine.createForwarder(receiver, third, options);
+    std::vector<uint16_t> sent;
+    wire->onRtp = [&](const RtpPacket& packet) { sent.push_back(packet.sequenceNumber()); };
+    // 12 was lost on its way here; 13 is lost behind us.
+    for (const uint16_t number : {10, 11, 13}) {
+      const auto video = videoPacket(number, 500);
+      bench.engine.peer(bench.near)->receiveRtp(video.data(), video.size(), bench.nowUs);
+    }
+    REQUIRE(sent.size() == 3);
+    std::array<uint8_t, 100> buffer;
+    RtcpBuilder builder(buffer);
+    builder.addReceiverReport(9);
+    const std::array<uint16_t, 2> missing{static_cast<uint16_t>(sent[2] - 1), sent[2]};
+    builder.addNack(9, 600, missing);
+    bench.engine.peer(third)->receiveRtcp(builder.bytes().data(), builder.size(), bench.nowUs);
+    CHECK(wire->rtpPackets == 4);
+    bench.pass(20);
+    Requests requests;
+    for (const auto& packet : bench.out->rtcp) RtcpParser::parse(packet, requests);
+    REQUIRE_FALSE(requests.asked.empty());
+    CHECK(requests.asked.front() == std::pair<uint32_t, uint16_t>(500, 12));
+  }
+
+  TEST_CASE("tells the far side that the line is alive while nobody sends") {
+    Bench bench;
+    bench.receive(bench.far, 1);
+    bench.pass(10'000);
+    CHECK(bench.back->rtcp.size() >= 5);
+    CHECK(bench.out->rtcp.size() >= 5);
   }
 
   TEST_CASE("survives garbage and counts it") {

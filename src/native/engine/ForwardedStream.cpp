@@ -16,6 +16,7 @@ ForwarderOptions optionsOf(const ForwardingOptions& options, const PeerWire& tar
   result.ssrc = options.ssrc;
   result.mid = options.mid;
   result.payloadTypes = options.payloadTypes;
+  result.clockRate = options.clockRate;
   result.extensionIds = target.extensionIds();
   result.firstSequenceNumber = static_cast<uint16_t>(randomNumber() & 0x7fff);
   result.firstTimestamp = randomNumber();
@@ -37,7 +38,7 @@ ForwardedStream::ForwardedStream(uint32_t handle, const ForwardingOptions& optio
     : handle_(handle),
       options_(options),
       wire_(std::move(target)),
-      feedback_(48'000),
+      feedback_(options.clockRate),
       forwarder_(optionsOf(options, *wire_)) {}
 
 void ForwardedStream::onPacket(const RtpPacket& packet, const HeaderExtensionIds& ids, int64_t nowUs) {
@@ -62,7 +63,7 @@ void ForwardedStream::onPacket(const RtpPacket& packet, const HeaderExtensionIds
   wire_->sendRtp(std::span(buffer).first(size));
 }
 
-void ForwardedStream::onNack(uint16_t sequenceNumber, int64_t nowUs) {
+std::optional<ForwardedStream::Missing> ForwardedStream::onNack(uint16_t sequenceNumber, int64_t nowUs) {
   std::array<uint8_t, kMaximumRtpPacketBytes> buffer;
   size_t size = 0;
   {
@@ -70,10 +71,20 @@ void ForwardedStream::onNack(uint16_t sequenceNumber, int64_t nowUs) {
     ++nacksReceived_;
     const auto packet = forwarder_.retransmit(sequenceNumber, nowUs, std::max<int64_t>(feedback_.roundTripUs(), 0));
     size = std::min(packet.size(), buffer.size());
-    if (size == 0) return;
+    if (size == 0) return missingAtSource(sequenceNumber);
     std::memcpy(buffer.data(), packet.data(), size);
   }
   wire_->sendRtp(std::span(buffer).first(size));
+  return std::nullopt;
+}
+
+std::optional<ForwardedStream::Missing> ForwardedStream::missingAtSource(uint16_t sequenceNumber) const {
+  // One that was sent again just now is on its way.
+  if (forwarder_.holds(sequenceNumber)) return std::nullopt;
+  const auto ssrc = forwarder_.sourceSsrc();
+  const auto atSource = forwarder_.sourceSequenceNumber(sequenceNumber);
+  if (!ssrc || !atSource) return std::nullopt;
+  return Missing{*ssrc, *atSource};
 }
 
 void ForwardedStream::onPictureLoss() {

@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 
 #include "FeedbackState.hpp"
 #include "Forwarder.hpp"
@@ -23,13 +24,21 @@ class ForwardedStream final : public PacketTap {
   FeedbackState& feedback() { return feedback_; }
 
   void onPacket(const RtpPacket& packet, const HeaderExtensionIds& ids, int64_t nowUs) override;
-  void onNack(uint16_t sequenceNumber, int64_t nowUs);
+  /** A packet of the source. */
+  struct Missing {
+    uint32_t ssrc = 0;
+    uint16_t sequenceNumber = 0;
+  };
+  /** Sends the packet again; when it is not known here, gives what to ask the source for. */
+  std::optional<Missing> onNack(uint16_t sequenceNumber, int64_t nowUs);
   void onPictureLoss();
 
   bool senderInfo(int64_t nowUs, int64_t unixUs, SenderInfo& info) const;
   OutboundStats stats() const;
 
  private:
+  std::optional<Missing> missingAtSource(uint16_t sequenceNumber) const;
+
   const uint32_t handle_;
   const ForwardingOptions options_;
   const std::shared_ptr<PeerWire> wire_;

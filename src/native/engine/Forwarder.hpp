@@ -54,6 +54,8 @@ class Forwarder {
 
   /** Answers a NACK of the target from the history; empty when the packet is gone or was sent just now. */
   std::span<const uint8_t> retransmit(uint16_t sequenceNumber, int64_t nowUs, int64_t roundTripUs);
+  /** Whether a packet that was sent under this number can be sent again, now or a round trip after the last time. */
+  bool holds(uint16_t sequenceNumber) const { return history_.holds(sequenceNumber); }
   /** The sequence number at the present source of one that we sent; nothing when it is too old to know. */
   std::optional<uint16_t> sourceSequenceNumber(uint16_t sequenceNumber) const;
   /** The SSRC to ask for a key frame; nothing before the first packet. */

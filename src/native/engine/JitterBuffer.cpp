@@ -2,168 +2,188 @@
 
 #include <algorithm>
 #include <cstring>
+#include <limits>
 
 namespace troupe {
 
 namespace {
 /** Unwrapped numbers begin in the second turn, so that what came before the first packet is not negative. */
-constexpr int64_t kSequenceTurn = 65'536;
-constexpr int64_t kTimestampTurn = int64_t{1} << 32;
+constexpr int64_t kFirstSequence = 65'536;
+constexpr int64_t kFirstPlace = int64_t{1} << 32;
 /** A sequence number further away is a restart if the next packet agrees, else rubbish. */
 constexpr int64_t kMaximumSequenceJump = 1'000;
-/** A longer pause between two packets in order is a jump of the sender's clock. */
-constexpr int64_t kMaximumPauseUs = 2'000'000;
-/** A caller that comes this late has lost time; what it missed is not made up for in a rush. */
-constexpr int64_t kMaximumLagUs = 100'000;
-/** Later than this is lost (or sent again), no matter how long the buffer. */
-constexpr int64_t kMaximumUsefulLatenessUs = 100'000;
-/** Two late packets within this time make the delay longer; one may be chance. */
-constexpr int64_t kLatePairUs = 1'000'000;
-/** What the least delayed packet must still have in hand after the delay was shortened. */
-constexpr int64_t kShrinkMarginUs = 5'000;
-/** A delay that is this many frames too long is shortened fast. */
-constexpr int64_t kFastShrinkFrames = 3;
-constexpr int64_t kFastShrinkHoldUs = 200'000;
+/** A gap that is longer than this is not filled up but skipped. */
+constexpr int64_t kMaximumGapUs = 2'000'000;
+constexpr int64_t kLongAgo = std::numeric_limits<int64_t>::min() / 2;
+
+int64_t stepBetween(uint16_t from, uint16_t to) { return static_cast<int16_t>(static_cast<uint16_t>(to - from)); }
 }  // namespace
 
 JitterBuffer::JitterBuffer(const JitterBufferOptions& options)
-    : options_(options), payloads_(kSlots * kMaximumPayloadBytes), targetDelayUs_(options.minimumDelayUs) {
-  options_.clockRate = std::max<uint32_t>(options_.clockRate, 1);
-  options_.maximumDelayUs = std::max(options_.minimumDelayUs, options_.maximumDelayUs);
-  lastDuration_ = std::max<uint32_t>(1, static_cast<uint32_t>(toTicks(kDefaultFrameUs)));
+    : options_(options),
+      payloads_(kSlots * kMaximumPayloadBytes),
+      lastDuration_(static_cast<uint32_t>(toSamples(kDefaultFrameUs))),
+      lastLossUs_(kLongAgo),
+      lossBeforeUs_(kLongAgo),
+      repairableLossUs_(kLongAgo) {
+  setDelays(options.minimumDelayUs, options.maximumDelayUs);
 }
 
-JitterBuffer::Inserted JitterBuffer::insert(const RtpPacket& packet, int64_t arrivalUs, uint32_t duration) {
-  if (packet.payload().empty() || packet.payload().size() > kMaximumPayloadBytes) {
-    stats_.packetsRejected += 1;
-    return Inserted::rejected;
+void JitterBuffer::setDelays(int64_t minimumDelayUs, int64_t maximumDelayUs) {
+  options_.minimumDelayUs = minimumDelayUs;
+  options_.maximumDelayUs = std::max(minimumDelayUs, maximumDelayUs);
+}
+
+void JitterBuffer::reset() {
+  slots_.fill({});
+  count_ = 0;
+  bufferedSamples_ = 0;
+  hasStream_ = false;
+  restartCandidate_ = -1;
+  lastDuration_ = static_cast<uint32_t>(toSamples(kDefaultFrameUs));
+  estimator_.reset();
+  lastLossUs_ = lossBeforeUs_ = repairableLossUs_ = kLongAgo;
+  lastLossSequence_ = -1;
+  stall();
+}
+
+void JitterBuffer::stall() {
+  playing_ = false;
+  aheadSamples_ = 0;
+}
+
+// Putting in.
+
+JitterBuffer::Inserted JitterBuffer::insert(const EncodedFrame& frame, int64_t arrivalUs) {
+  const bool isCopy = frame.origin == EncodedFrame::Origin::copy;
+  if (isCopy) stats_.copiesReceived += 1;
+  if (frame.payload.empty() || frame.payload.size() > kMaximumPayloadBytes) return refuse(frame, Inserted::rejected);
+  if (!hasStream_) {
+    if (isCopy) return refuse(frame, Inserted::rejected);
+    begin(frame, arrivalUs);
+    return put(frame, newest_.sequence, arrivalUs);
   }
-  bool restarted = false;
-  if (hasStream_ && packet.ssrc() != ssrc_) {
-    reset();
-    stats_.resets += 1;
-    restarted = true;
-  }
-  if (hasStream_) {
-    const int64_t jump = static_cast<int16_t>(
-        static_cast<uint16_t>(packet.sequenceNumber() - static_cast<uint16_t>(newestSequence_)));
-    if (jump > kMaximumSequenceJump || jump < -kMaximumSequenceJump) {
-      if (restartCandidate_ != packet.sequenceNumber()) {
-        restartCandidate_ = static_cast<uint16_t>(packet.sequenceNumber() + 1);
-        stats_.packetsRejected += 1;
-        return Inserted::rejected;
-      }
-      reset();
-      stats_.resets += 1;
-      restarted = true;
-    }
+  const int64_t steps = stepBetween(newest_.sequenceNumber, frame.sequenceNumber);
+  const bool isOther = frame.ssrc != newest_.ssrc;
+  const bool isFar = steps > kMaximumSequenceJump || steps < -kMaximumSequenceJump;
+  if (isCopy && (isOther || isFar || steps > 0)) return refuse(frame, Inserted::rejected);
+  if (!isOther && isFar && restartCandidate_ != frame.sequenceNumber) {
+    restartCandidate_ = static_cast<uint16_t>(frame.sequenceNumber + 1);
+    return refuse(frame, Inserted::rejected);
   }
   restartCandidate_ = -1;
-  if (!hasStream_) {
-    hasStream_ = true;
-    ssrc_ = packet.ssrc();
-    newestSequence_ = kSequenceTurn + packet.sequenceNumber() - 1;
-    newestTimestamp_ = kTimestampTurn + packet.timestamp();
-    nextSequence_ = newestSequence_ + 1;
+  if (isOther || isFar) {
+    stats_.resets += 1;
+    resume(frame, newest_.sequence + 1, arrivalUs);
+    const Inserted inserted = put(frame, newest_.sequence, arrivalUs);
+    return inserted == Inserted::accepted ? Inserted::restarted : inserted;
   }
-  const int64_t sequence = newestSequence_ + static_cast<int16_t>(static_cast<uint16_t>(
-                                                 packet.sequenceNumber() - static_cast<uint16_t>(newestSequence_)));
-  const int64_t timestamp = newestTimestamp_ + static_cast<int32_t>(packet.timestamp() -
-                                                                    static_cast<uint32_t>(newestTimestamp_));
-  const Inserted inserted = place(packet, sequence, timestamp, arrivalUs, duration);
-  return inserted == Inserted::accepted && restarted ? Inserted::restarted : inserted;
+  const int64_t sequence = newest_.sequence + steps;
+  // Late packets tell of jitter too, and those most of all; what was asked for again tells of the round trip.
+  const Slot& present = slotAt(sequence);
+  const bool isMeasured = frame.origin == EncodedFrame::Origin::packet && (present.sequence != sequence || present.isCopy);
+  if (steps > 0 && isTimestampJump(frame, steps, arrivalUs)) {
+    resume(frame, sequence, arrivalUs);
+  } else if (steps > 0) {
+    const int64_t place = placeOf(frame, sequence);
+    newest_ = {frame.ssrc, frame.sequenceNumber, frame.timestamp, rtpClockRateOf(frame.codec),
+               sequence,   place,                durationOf(frame, sequence, place), arrivalUs};
+    if (isMeasured) estimator_.onPacket(toUs(place), arrivalUs);
+  } else if (isMeasured) {
+    estimator_.onPacket(toUs(placeOf(frame, sequence)), arrivalUs);
+  }
+  return put(frame, sequence, arrivalUs);
 }
 
-JitterBuffer::Inserted JitterBuffer::place(const RtpPacket& packet, int64_t sequence, int64_t timestamp,
-                                           int64_t arrivalUs, uint32_t duration) {
-  if (slotAt(sequence).sequence == sequence) {
-    stats_.packetsDuplicated += 1;
-    return Inserted::duplicate;
-  }
-  const bool isBeforeNext = sequence < nextSequence_;
-  // Before anything is played, a packet that was overtaken by the first one still finds its place.
-  const bool extendsFront = isBeforeNext && fresh_ && newestSequence_ - sequence < static_cast<int64_t>(kSlots) &&
-                            timestamp < nextTimestamp_ && dueUs(timestamp) >= arrivalUs - kDueToleranceUs;
-  if (isBeforeNext && !extendsFront) return tooLate(timestamp, arrivalUs);
-  if (extendsFront) {
-    nextDueUs_ = dueUs(timestamp);
-    nextTimestamp_ = timestamp;
+void JitterBuffer::begin(const EncodedFrame& frame, int64_t arrivalUs) {
+  hasStream_ = true;
+  begun_ = false;
+  newest_ = {};
+  newest_.sequence = kFirstSequence - 1;
+  newest_.place = kFirstPlace;
+  nextSequence_ = kFirstSequence;
+  nextPlace_ = kFirstPlace;
+  resume(frame, kFirstSequence, arrivalUs);
+}
+
+void JitterBuffer::resume(const EncodedFrame& frame, int64_t sequence, int64_t arrivalUs) {
+  const int64_t lost = sequence - newest_.sequence - 1;
+  const int64_t place = newest_.place + newest_.duration + lost * lastDuration_;
+  newest_ = {frame.ssrc, frame.sequenceNumber, frame.timestamp, rtpClockRateOf(frame.codec),
+             sequence,   place,                durationOf(frame, sequence, place), arrivalUs};
+  estimator_.restart();
+  estimator_.onPacket(toUs(place), arrivalUs);
+}
+
+bool JitterBuffer::isTimestampJump(const EncodedFrame& frame, int64_t steps, int64_t arrivalUs) const {
+  if (rtpClockRateOf(frame.codec) != newest_.clockRate) return true;
+  const int64_t movedUs = static_cast<int64_t>(static_cast<int32_t>(frame.timestamp - newest_.timestamp)) * 1'000'000 /
+                          newest_.clockRate;
+  if (movedUs <= 0) return true;
+  // Waiting for a pause to pass is right only if it has passed at the sender.
+  const int64_t expectedUs = std::max(arrivalUs - newest_.arrivalUs, steps * toUs(newest_.duration));
+  return movedUs - expectedUs > options_.maximumDelayUs;
+}
+
+int64_t JitterBuffer::placeOf(const EncodedFrame& frame, int64_t sequence) const {
+  const uint32_t clockRate = rtpClockRateOf(frame.codec);
+  if (clockRate != newest_.clockRate) return newest_.place + (sequence - newest_.sequence) * lastDuration_;
+  return newest_.place + static_cast<int64_t>(static_cast<int32_t>(frame.timestamp - newest_.timestamp)) *
+                             (kMaximumRateHz / static_cast<int64_t>(clockRate));
+}
+
+JitterBuffer::Inserted JitterBuffer::refuse(const EncodedFrame& frame, Inserted reason) {
+  if (frame.origin == EncodedFrame::Origin::copy) stats_.copiesDiscarded += 1;
+  else if (reason == Inserted::duplicate) stats_.packetsDuplicated += 1;
+  else if (reason == Inserted::late) stats_.packetsLate += 1;
+  else stats_.packetsRejected += 1;
+  return reason;
+}
+
+JitterBuffer::Inserted JitterBuffer::put(const EncodedFrame& frame, int64_t sequence, int64_t arrivalUs) {
+  const bool isCopy = frame.origin == EncodedFrame::Origin::copy;
+  if (Slot& held = slotAt(sequence); held.sequence == sequence) {
+    if (isCopy || !held.isCopy) return refuse(frame, Inserted::duplicate);
+    if (!held.filled) return refuse(frame, Inserted::late);
+    // The packet itself has more in it than the copy, which may be of a lower rate.
+    stats_.copiesDiscarded += 1;
+    release(held);
+  } else if (sequence < nextSequence_) {
+    // Before anything is played, a packet that was overtaken by the first one still finds its place.
+    if (begun_ || newest_.sequence - sequence >= static_cast<int64_t>(kSlots)) return refuse(frame, Inserted::late);
     nextSequence_ = sequence;
+    nextPlace_ = placeOf(frame, sequence);
   }
   makeRoomFor(sequence);
-
-  Slot& slot = slotAt(sequence);
-  slot = {sequence,
-          timestamp,
-          arrivalUs,
-          durationOf(sequence, timestamp, duration),
-          static_cast<uint16_t>(packet.payload().size()),
-          packet.payloadType(),
-          packet.marker(),
-          true};
-  std::memcpy(&payloads_[(static_cast<size_t>(sequence) % kSlots) * kMaximumPayloadBytes], packet.payload().data(),
-              packet.payload().size());
-  count_ += 1;
-  bufferedTicks_ += slot.duration;
-  stats_.packetsInserted += 1;
-  if (sequence > newestSequence_) {
-    newestSequence_ = sequence;
-    newestTimestamp_ = timestamp;
-  }
-  if (!playing_) {
-    anchor(slot);
-  } else if (fresh_) {
-    anchorEarlier(slot);
-  }
-  measureSlack(slot);
+  fill(frame, sequence, arrivalUs);
   keepWithinMaximum();
   return Inserted::accepted;
 }
 
-uint32_t JitterBuffer::durationOf(int64_t sequence, int64_t timestamp, uint32_t given) const {
-  const int64_t minimum = std::max<int64_t>(1, toTicks(kMinimumFrameUs));
-  const int64_t maximum = std::max<int64_t>(1, toTicks(kMaximumFrameUs));
-  if (given > 0) return static_cast<uint32_t>(std::clamp<int64_t>(given, minimum, maximum));
-  const int64_t spacing = timestamp - newestTimestamp_;
-  if (sequence == newestSequence_ + 1 && spacing >= minimum && spacing <= maximum) return static_cast<uint32_t>(spacing);
+void JitterBuffer::fill(const EncodedFrame& frame, int64_t sequence, int64_t arrivalUs) {
+  const bool isCopy = frame.origin == EncodedFrame::Origin::copy;
+  const bool isNewest = sequence == newest_.sequence;
+  const int64_t place = isNewest ? newest_.place : placeOf(frame, sequence);
+  const uint32_t duration = isNewest ? newest_.duration : durationOf(frame, sequence, place);
+  Slot& slot = slotAt(sequence);
+  slot = {sequence,    place,  arrivalUs, duration, static_cast<uint16_t>(frame.payload.size()),
+          frame.codec, isCopy, frame.repairsPrevious, true};
+  std::memcpy(&payloads_[(static_cast<size_t>(sequence) % kSlots) * kMaximumPayloadBytes], frame.payload.data(),
+              frame.payload.size());
+  count_ += 1;
+  bufferedSamples_ += slot.duration;
+  if (!isCopy) stats_.packetsInserted += 1;
+  newestArrivalUs_ = std::max(newestArrivalUs_, arrivalUs);
+}
+
+uint32_t JitterBuffer::durationOf(const EncodedFrame& frame, int64_t sequence, int64_t place) const {
+  constexpr int64_t kMinimum = toSamples(kMinimumFrameUs);
+  constexpr int64_t kMaximum = toSamples(kMaximumFrameUs);
+  if (frame.duration > 0) return static_cast<uint32_t>(std::clamp<int64_t>(frame.duration, kMinimum, kMaximum));
+  const int64_t spacing = place - newest_.place;
+  if (sequence == newest_.sequence + 1 && spacing >= kMinimum && spacing <= kMaximum)
+    return static_cast<uint32_t>(spacing);
   return lastDuration_;
-}
-
-JitterBuffer::Inserted JitterBuffer::tooLate(int64_t timestamp, int64_t arrivalUs) {
-  stats_.packetsLate += 1;
-  const int64_t latenessUs = arrivalUs - dueUs(timestamp);
-  if (playing_ && latenessUs > 0 && latenessUs <= kMaximumUsefulLatenessUs) {
-    if (arrivalUs - lastLateUs_ < kLatePairUs) stretchWanted_ = true;
-    lastLateUs_ = arrivalUs;
-  }
-  return Inserted::late;
-}
-
-void JitterBuffer::anchor(const Slot& slot) {
-  playing_ = true;
-  fresh_ = true;
-  nextSequence_ = slot.sequence;
-  nextTimestamp_ = slot.timestamp;
-  nextDueUs_ = slot.arrivalUs + targetDelayUs_;
-  aheadTicks_ = 0;
-  concealedTicks_ = 0;
-  stretchWanted_ = false;
-  restartWindow(slot.arrivalUs);
-}
-
-void JitterBuffer::anchorEarlier(const Slot& slot) {
-  // The first packet may have been the slow one. Nothing is due before it could be played.
-  const int64_t aheadUs = toUs(slot.timestamp - nextTimestamp_);
-  if (aheadUs < 0 || aheadUs > kMaximumPauseUs) return;
-  nextDueUs_ = std::min(nextDueUs_, std::max(slot.arrivalUs, slot.arrivalUs + targetDelayUs_ - aheadUs));
-}
-
-void JitterBuffer::measureSlack(const Slot& slot) {
-  const int64_t slackUs = dueUs(slot.timestamp) - slot.arrivalUs;
-  if (slackUs > kMaximumPauseUs || slackUs < -kMaximumPauseUs) return;
-  currentDelayUs_ = std::max<int64_t>(0, slackUs);
-  window_.leastUs = std::min(window_.leastUs, slackUs);
-  window_.mostUs = std::max(window_.mostUs, slackUs);
 }
 
 void JitterBuffer::makeRoomFor(int64_t sequence) {
@@ -173,227 +193,176 @@ void JitterBuffer::makeRoomFor(int64_t sequence) {
 }
 
 void JitterBuffer::keepWithinMaximum() {
-  const int64_t maximumTicks = toTicks(options_.maximumDelayUs);
-  while (bufferedTicks_ > maximumTicks && count_ > 1) dropFront();
+  const int64_t most = toSamples(options_.maximumDelayUs);
+  while (bufferedSamples_ > most && count_ > 1) dropFront();
 }
 
 void JitterBuffer::dropFront() {
-  skip(*front());
+  Slot& slot = *front();
+  if (slot.isCopy) stats_.copiesDiscarded += 1;
+  else stats_.packetsSkipped += 1;
+  nextSequence_ = slot.sequence + 1;
+  nextPlace_ = slot.place + slot.duration;
+  aheadSamples_ = 0;
+  release(slot);
   if (const Slot* following = front()) {
     nextSequence_ = following->sequence;
-    nextTimestamp_ = following->timestamp;
+    nextPlace_ = following->place;
   }
 }
 
-void JitterBuffer::skip(Slot& slot) {
-  stats_.packetsSkipped += 1;
-  nextSequence_ = slot.sequence + 1;
-  nextTimestamp_ = slot.timestamp + slot.duration;
-  aheadTicks_ = 0;
-  restartWindow(slot.arrivalUs);
-  release(slot);
-}
+// Giving out.
 
-JitterBuffer::Output JitterBuffer::pop(int64_t nowUs) {
-  if (!playing_) return {};
-  if (nowUs - nextDueUs_ > kMaximumLagUs) nextDueUs_ = nowUs;
-  const int64_t latestDueUs = nowUs + kDueToleranceUs;
-  if (nextDueUs_ > latestDueUs) return {};
-  if (shouldShrink(nowUs)) shrink(nowUs);
-
-  if (stretchWanted_) {
-    stretchWanted_ = false;
-    if (targetDelayUs_ + toUs(lastDuration_) <= options_.maximumDelayUs) {
-      const Output output = conceal(lastDuration_, nextTimestamp_);
-      grow(toUs(lastDuration_), nowUs);
-      return output;
-    }
-  }
+JitterBuffer::Output JitterBuffer::pop(int64_t nowUs, int64_t heldUs) {
   Slot* slot = front();
-  if (slot == nullptr) return runDry();
-  if (slot->sequence != nextSequence_) {
-    const Output output = concealBefore(*slot, nowUs);
-    if (output.kind != Kind::nothing) return output;
+  if (!playing_) {
+    if (slot == nullptr || !isDue(*slot, nowUs, heldUs)) return {};
+    return play(*slot, nowUs, heldUs);
   }
-  advanceTo(*slot, nowUs);
-  if (nextDueUs_ > latestDueUs) return {};
-  return play(*slot, nowUs);
+  if (slot == nullptr) {
+    const Output output = conceal(toSamples(kConcealStepUs));
+    aheadSamples_ += output.duration;
+    return output;
+  }
+  return bridge(*slot, nowUs, heldUs);
 }
 
-/** Gives `nothing` when all that can be concealed before `following` has been. */
-JitterBuffer::Output JitterBuffer::concealBefore(const Slot& following, int64_t nowUs) {
-  int64_t gap = following.timestamp - nextTimestamp_;
-  if (gap <= aheadTicks_ || toUs(gap) > kMaximumPauseUs) return {};
+JitterBuffer::Output JitterBuffer::popEarly(int64_t nowUs, int64_t heldUs) {
+  Slot* slot = front();
+  if (!playing_ || slot == nullptr || slot->sequence != nextSequence_ || aheadSamples_ > 0) return {};
+  if (slot->place > nextPlace_) return {};
+  return play(*slot, nowUs, heldUs);
+}
+
+/** Goes from what was given out last to `following`, the oldest packet that is there. */
+JitterBuffer::Output JitterBuffer::bridge(Slot& following, int64_t nowUs, int64_t heldUs) {
+  int64_t gap = following.place - nextPlace_;
+  if (gap <= 0 || toUs(gap) > kMaximumGapUs) return play(following, nowUs, heldUs);
+  if (following.sequence == nextSequence_) {
+    // Nothing is lost: its sender paused. The delay may be set right here unheard.
+    if (isDue(following, nowUs, heldUs)) return play(following, nowUs, heldUs);
+    const Output output = conceal(std::min(toSamples(kConcealStepUs), gap));
+    aheadSamples_ += output.duration;
+    return output;
+  }
+  noteLosses(following, nowUs);
   // What was concealed while nothing was there stood for the first of what is now known to be lost.
-  if (aheadTicks_ > 0) {
-    nextTimestamp_ += aheadTicks_;
-    gap -= aheadTicks_;
-    aheadTicks_ = 0;
-    restartWindow(nowUs);
+  const int64_t covered = std::min(aheadSamples_, gap);
+  gap -= covered;
+  aheadSamples_ = 0;
+  passLost(following, covered);
+  if (gap == 0) return play(following, nowUs, heldUs);
+  const int64_t whole = following.duration;
+  if (following.repairsPrevious && gap <= whole) {
+    Output output = conceal(gap);
+    passLost(following, gap);
+    output.codec = following.codec;
+    output.wholeDuration = static_cast<uint32_t>(whole);
+    output.payload = {&payloads_[(static_cast<size_t>(following.sequence) % kSlots) * kMaximumPayloadBytes],
+                      following.size};
+    return output;
   }
-  const uint32_t duration = static_cast<uint32_t>(std::min<int64_t>(lastDuration_, gap));
-  if (toUs(concealedTicks_ + duration) > kMaximumConcealUs) return {};
-
-  Output output = conceal(duration, nextTimestamp_);
-  output.sequenceNumber = static_cast<uint16_t>(nextSequence_);
-  nextTimestamp_ += duration;
-  if (gap == duration) {
-    nextSequence_ = following.sequence;
-    output.payload = payloadOf(following);
-    output.payloadType = following.payloadType;
-  } else if (nextSequence_ + 1 < following.sequence) {
-    nextSequence_ += 1;
-  }
+  const int64_t unrepaired = following.repairsPrevious ? gap - whole : gap;
+  const int64_t step = std::min<int64_t>({unrepaired, lastDuration_, toSamples(kDefaultFrameUs)});
+  const Output output = conceal(step);
+  passLost(following, step);
   return output;
 }
 
-JitterBuffer::Output JitterBuffer::runDry() {
-  if (toUs(concealedTicks_ + lastDuration_) > kMaximumConcealUs) {
-    playing_ = false;
-    fresh_ = false;
-    return {};
-  }
-  const Output output = conceal(lastDuration_, nextTimestamp_ + aheadTicks_);
-  aheadTicks_ += lastDuration_;
-  return output;
+/** Moves on by `samples` that were lost before `following`; of the packets lost, those behind that may still come. */
+void JitterBuffer::passLost(const Slot& following, int64_t samples) {
+  nextPlace_ += samples;
+  const int64_t left = following.place - nextPlace_;
+  const int64_t stillMissing = (left + lastDuration_ - 1) / lastDuration_;
+  nextSequence_ = std::clamp(following.sequence - stillMissing, nextSequence_, following.sequence);
 }
 
-JitterBuffer::Output JitterBuffer::conceal(uint32_t duration, int64_t timestamp) {
-  fresh_ = false;
-  concealedTicks_ += duration;
-  nextDueUs_ += toUs(duration);
-  stats_.framesMissing += 1;
+bool JitterBuffer::isDue(const Slot& slot, int64_t nowUs, int64_t heldUs) const {
+  // A packet that was sent again is later than any that the delay was made for.
+  const int64_t dueUs = estimator_.fastestTransitUs() + toUs(slot.place) + targetDelayUs();
+  return nowUs + heldUs >= dueUs - kDueToleranceUs;
+}
+
+JitterBuffer::Output JitterBuffer::conceal(int64_t samples) {
   Output output;
   output.kind = Kind::missing;
   output.sequenceNumber = static_cast<uint16_t>(nextSequence_);
-  output.timestamp = static_cast<uint32_t>(timestamp);
-  output.duration = duration;
+  output.duration = static_cast<uint32_t>(std::max<int64_t>(samples, toSamples(kMinimumFrameUs)));
   return output;
 }
 
-void JitterBuffer::advanceTo(const Slot& slot, int64_t nowUs) {
-  const int64_t gap = slot.timestamp - nextTimestamp_;
-  const int64_t waitUs = toUs(gap - aheadTicks_);
-  const bool isJump = gap < 0 || toUs(gap) > kMaximumPauseUs || waitUs > options_.maximumDelayUs;
-  if (!isJump) {
-    if (waitUs > 0) {
-      nextDueUs_ += waitUs;
-    } else if (waitUs < 0) {
-      grow(-waitUs, nowUs);
-    }
-  }
-  if (gap != 0 || aheadTicks_ != 0) restartWindow(nowUs);
-  aheadTicks_ = 0;
-  nextSequence_ = slot.sequence;
-  nextTimestamp_ = slot.timestamp;
-}
-
-JitterBuffer::Output JitterBuffer::play(Slot& slot, int64_t nowUs) {
-  fresh_ = false;
-  concealedTicks_ = 0;
+JitterBuffer::Output JitterBuffer::play(Slot& slot, int64_t nowUs, int64_t heldUs) {
+  playing_ = true;
+  begun_ = true;
+  aheadSamples_ = 0;
   lastDuration_ = slot.duration;
   nextSequence_ = slot.sequence + 1;
-  nextTimestamp_ = slot.timestamp + slot.duration;
-  nextDueUs_ += toUs(slot.duration);
+  nextPlace_ = slot.place + slot.duration;
   stats_.packetsEmitted += 1;
   stats_.samplesEmitted += slot.duration;
-  stats_.delaySecondsTimesSamples += static_cast<double>(std::max<int64_t>(0, nowUs - slot.arrivalUs)) / 1e6 * slot.duration;
-  const Output output = describe(slot);
+  const double samples = slot.duration;
+  stats_.delaySecondsTimesSamples += static_cast<double>(std::max<int64_t>(0, nowUs + heldUs - slot.arrivalUs)) / 1e6 * samples;
+  stats_.targetSecondsTimesSamples += static_cast<double>(targetDelayUs()) / 1e6 * samples;
+  stats_.minimumSecondsTimesSamples += static_cast<double>(spreadUs()) / 1e6 * samples;
+  Output output;
+  output.kind = Kind::packet;
+  output.codec = slot.codec;
+  output.sequenceNumber = static_cast<uint16_t>(slot.sequence);
+  output.duration = slot.duration;
+  output.arrivalUs = slot.arrivalUs;
+  output.payload = {&payloads_[(static_cast<size_t>(slot.sequence) % kSlots) * kMaximumPayloadBytes], slot.size};
   release(slot);
   return output;
 }
 
-bool JitterBuffer::shouldShrink(int64_t nowUs) const {
-  const int64_t frameUs = toUs(lastDuration_);
-  if (count_ < 2 || window_.leastUs == INT64_MAX || aheadTicks_ > 0 || stretchWanted_) return false;
-  if (!isFilled(nextSequence_)) return false;
-  if (window_.leastUs - frameUs < kShrinkMarginUs) return false;
-  if (window_.mostUs - frameUs < options_.minimumDelayUs - kDueToleranceUs) return false;
-  const int64_t measuredUs = nowUs - window_.beganUs;
-  if (window_.leastUs - options_.minimumDelayUs > kFastShrinkFrames * frameUs) return measuredUs >= kFastShrinkHoldUs;
-  return measuredUs >= (quiet_ ? shrinkHoldUs_ : 2 * shrinkHoldUs_);
+// The delay.
+
+int64_t JitterBuffer::targetDelayUs() const {
+  const int64_t wantedUs = std::max({options_.minimumDelayUs, spreadUs() + kRepairMarginUs, repairDelayUs()});
+  return std::min(wantedUs, options_.maximumDelayUs);
 }
 
-void JitterBuffer::shrink(int64_t nowUs) {
-  Slot& skipped = slotAt(nextSequence_);
-  targetDelayUs_ = std::max(options_.minimumDelayUs, targetDelayUs_ - toUs(skipped.duration));
-  skip(skipped);
-  lastShrinkUs_ = nowUs;
-  restartWindow(nowUs);
+int64_t JitterBuffer::excessUs(int64_t nowUs, int64_t heldUs) const {
+  if (!playing_ || !estimator_.hasFastest()) return 0;
+  return nowUs + heldUs - estimator_.fastestTransitUs() - toUs(nextPlace_) - targetDelayUs();
 }
 
-void JitterBuffer::grow(int64_t byUs, int64_t nowUs) {
-  stats_.framesStretched += 1;
-  targetDelayUs_ = std::min(options_.maximumDelayUs, targetDelayUs_ + byUs);
-  // A delay that has to grow soon after it was shortened was not too long: wait longer the next time.
-  const bool wasTooEager = nowUs - lastShrinkUs_ < 2 * shrinkHoldUs_;
-  shrinkHoldUs_ = wasTooEager ? std::min(2 * shrinkHoldUs_, kMaximumShrinkHoldUs) : kShrinkHoldUs;
-  restartWindow(nowUs);
+int64_t JitterBuffer::dueUs(int packets) const {
+  if (!estimator_.hasFastest()) return kLongAgo;
+  return estimator_.fastestTransitUs() + toUs(newest_.place + packets * static_cast<int64_t>(lastDuration_)) +
+         targetDelayUs();
 }
 
-void JitterBuffer::setDelays(int64_t minimumDelayUs, int64_t maximumDelayUs) {
-  options_.minimumDelayUs = minimumDelayUs;
-  options_.maximumDelayUs = std::max(minimumDelayUs, maximumDelayUs);
-  targetDelayUs_ = std::clamp(targetDelayUs_, options_.minimumDelayUs, options_.maximumDelayUs);
+void JitterBuffer::noteLosses(const Slot& following, int64_t nowUs) {
+  if (lastLossSequence_ == following.sequence) return;
+  lastLossSequence_ = following.sequence;
+  stats_.framesLost += static_cast<uint64_t>(following.sequence - nextSequence_);
+  lossBeforeUs_ = lastLossUs_;
+  lastLossUs_ = nowUs;
+  if (following.repairsPrevious) repairableLossUs_ = nowUs;
 }
 
-void JitterBuffer::setClockRate(uint32_t clockRate) {
-  if (clockRate == 0 || clockRate == options_.clockRate) return;
-  options_.clockRate = clockRate;
-  reset();
+int64_t JitterBuffer::repairDelayUs() const {
+  const bool isLossy = newestArrivalUs_ - lastLossUs_ < kLossMemoryUs && lastLossUs_ - lossBeforeUs_ < kLossMemoryUs;
+  if (!isLossy) return 0;
+  // Until the packet after it is there.
+  const int64_t knownUs = toUs(lastDuration_) + spreadUs() + kRepairMarginUs;
+  if (newestArrivalUs_ - repairableLossUs_ < kLossMemoryUs) return knownUs;
+  if (retransmissionUs_ < 0 || knownUs + retransmissionUs_ > kMaximumRetransmissionDelayUs) return 0;
+  return knownUs + retransmissionUs_;
 }
-
-void JitterBuffer::reset() {
-  slots_.fill({});
-  count_ = 0;
-  bufferedTicks_ = 0;
-  hasStream_ = false;
-  restartCandidate_ = -1;
-  lastDuration_ = std::max<uint32_t>(1, static_cast<uint32_t>(toTicks(kDefaultFrameUs)));
-  playing_ = false;
-  fresh_ = false;
-  aheadTicks_ = 0;
-  concealedTicks_ = 0;
-  stretchWanted_ = false;
-  targetDelayUs_ = options_.minimumDelayUs;
-  currentDelayUs_ = 0;
-  shrinkHoldUs_ = kShrinkHoldUs;
-}
-
-JitterBuffer::Output JitterBuffer::peek() const {
-  const Slot* slot = front();
-  return slot == nullptr ? Output{} : describe(*slot);
-}
-
-int64_t JitterBuffer::bufferedUs() const { return toUs(bufferedTicks_); }
 
 JitterBuffer::Slot* JitterBuffer::front() {
   if (count_ == 0) return nullptr;
-  for (int64_t sequence = nextSequence_; sequence <= newestSequence_; ++sequence) {
+  for (int64_t sequence = nextSequence_; sequence <= newest_.sequence; ++sequence)
     if (isFilled(sequence)) return &slotAt(sequence);
-  }
   return nullptr;
 }
 
 void JitterBuffer::release(Slot& slot) {
   slot.filled = false;
   count_ -= 1;
-  bufferedTicks_ -= slot.duration;
-}
-
-std::span<const uint8_t> JitterBuffer::payloadOf(const Slot& slot) const {
-  return {&payloads_[(static_cast<size_t>(slot.sequence) % kSlots) * kMaximumPayloadBytes], slot.size};
-}
-
-JitterBuffer::Output JitterBuffer::describe(const Slot& slot) const {
-  return {Kind::packet,
-          slot.payloadType,
-          slot.marker,
-          static_cast<uint16_t>(slot.sequence),
-          static_cast<uint32_t>(slot.timestamp),
-          slot.duration,
-          slot.arrivalUs,
-          payloadOf(slot)};
+  bufferedSamples_ -= slot.duration;
 }
 
 }  // namespace troupe

@@ -1,5 +1,5 @@
 #pragma once
-// Puts audio packets in order and gives each out when it is due; hides loss, lateness and restarts from the decoder.
+// Puts encoded audio in order and gives each frame out when it is due; hides loss, lateness and restarts from the decoder.
 
 #include <array>
 #include <cstddef>
@@ -7,26 +7,45 @@
 #include <span>
 #include <vector>
 
-#include "RtpPacket.hpp"
+#include "AudioDecoder.hpp"
+#include "DelayEstimator.hpp"
 
 namespace troupe {
 
 struct JitterBufferOptions {
-  /** Hz of the RTP clock. */
-  uint32_t clockRate = 48'000;
   /** How long a packet waits at least when packets come evenly. */
   int64_t minimumDelayUs = 20'000;
   /** Audio beyond this is skipped. */
   int64_t maximumDelayUs = 400'000;
 };
 
+/** One frame as it came: a packet's own, or a copy of an earlier one that a packet carried along (RFC 2198). */
+struct EncodedFrame {
+  enum class Origin : uint8_t { packet, copy, retransmission };
+  Origin origin = Origin::packet;
+  AudioCodec codec = AudioCodec::opus;
+  uint32_t ssrc = 0;
+  /** Of the packet that the frame was, or would have been, the payload of. */
+  uint16_t sequenceNumber = 0;
+  /** In units of the codec's RTP clock. */
+  uint32_t timestamp = 0;
+  /** Samples per channel at 48 kHz; 0 when unknown (then the spacing of timestamps tells). */
+  uint32_t duration = 0;
+  /** The packet before it can be had from it: a copy came along with it, or it has in-band FEC. */
+  bool repairsPrevious = false;
+  std::span<const uint8_t> payload;
+};
+
+/** Samples are per channel at 48 kHz. */
 struct JitterBufferStats {
   uint64_t packetsInserted = 0;
   uint64_t packetsEmitted = 0;
-  /** In units of the RTP clock per channel. */
   uint64_t samplesEmitted = 0;
-  /** Seconds from arrival to emission, summed over samples: WebRTC's jitterBufferDelay. */
+  /** Seconds from arrival until heard, summed over samples: WebRTC's jitterBufferDelay. */
   double delaySecondsTimesSamples = 0;
+  /** The same of the delay aimed at, and of the least one that the network's jitter alone would allow. */
+  double targetSecondsTimesSamples = 0;
+  double minimumSecondsTimesSamples = 0;
   /** Came after their turn. */
   uint64_t packetsLate = 0;
   uint64_t packetsDuplicated = 0;
@@ -34,9 +53,11 @@ struct JitterBufferStats {
   uint64_t packetsSkipped = 0;
   /** Packets of no believable place, and oversized ones. */
   uint64_t packetsRejected = 0;
-  uint64_t framesMissing = 0;
-  /** Of framesMissing, those that made the delay longer. */
-  uint64_t framesStretched = 0;
+  /** Copies that came along with later packets (RFC 2198), and those of them that nobody needed. */
+  uint64_t copiesReceived = 0;
+  uint64_t copiesDiscarded = 0;
+  /** Frames that were due and never came. */
+  uint64_t framesLost = 0;
   uint64_t resets = 0;
 };
 
@@ -44,9 +65,14 @@ struct JitterBufferStats {
  * Not thread-safe. Time is any monotonic clock in microseconds, the same for insert and pop. Allocates only in
  * the constructor.
  *
- * Use: insert() as packets come; at every tick call pop() until it gives `nothing`, and decode or conceal what it
- * gives. A packet that is not there when due is concealed without moving on, since late cannot be told from lost:
- * if it comes after all it is played (the delay has grown), if its follower comes instead it was lost.
+ * The delay is the time from when the fastest packet of late would have brought a sample until that sample is heard.
+ * What it should be follows the jitter that DelayEstimator measures; how far off it is, excessUs() says, and whoever
+ * decodes stretches time accordingly. A frame that is not there when due is concealed without moving on, since late
+ * cannot be told from lost: if it comes after all it is played (the delay has grown); if a follower is there it is
+ * made good from that, or concealed, and the stream moves on.
+ *
+ * Restarts (a new SSRC, numbers or timestamps that jump, another codec's clock) go on where the stream was before, so
+ * that what waits is played and nothing is cut.
  */
 class JitterBuffer {
  public:
@@ -55,19 +81,18 @@ class JitterBuffer {
 
   struct Output {
     Kind kind = Kind::nothing;
-    uint8_t payloadType = 0;
-    bool marker = false;
+    AudioCodec codec = AudioCodec::opus;
     uint16_t sequenceNumber = 0;
-    /** RTP timestamp of the first sample of the packet, or of the frame that is missing. */
-    uint32_t timestamp = 0;
-    /** What the decoder should make, in units of the RTP clock; for a packet what its sender said or its spacing. */
+    /** What the decoder should make, in samples per channel at 48 kHz. */
     uint32_t duration = 0;
     int64_t arrivalUs = 0;
     /**
-     * The packet's payload; for `missing` the payload of the packet that follows directly if it is there (decode
-     * it with in-band FEC), else empty. Valid until the next insert or pop.
+     * The packet's payload; for `missing` the payload of the packet that follows directly if that can repair it
+     * (decode it with in-band FEC), else empty. Valid until the next insert or pop.
      */
     std::span<const uint8_t> payload;
+    /** For `missing` with a payload: how much the whole frame was that is repaired; `duration` is its end. */
+    uint32_t wholeDuration = 0;
   };
 
   static constexpr size_t kSlots = 64;
@@ -76,131 +101,141 @@ class JitterBuffer {
   /** What Opus has; other durations are clamped to these. */
   static constexpr int64_t kMinimumFrameUs = 2'500;
   static constexpr int64_t kMaximumFrameUs = 120'000;
-  /** A frame is given out up to this much early, so that 10 ms ticks cost no delay on average. */
+  /** A stream starts up to this much early, so that 10 ms ticks cost no delay on average. */
   static constexpr int64_t kDueToleranceUs = 5'000;
-  /** Concealment in one piece; what is longer is left silent. */
-  static constexpr int64_t kMaximumConcealUs = 100'000;
-  /** The first wait before a delay that is longer than needed is shortened; doubled when that was wrong. */
-  static constexpr int64_t kShrinkHoldUs = 2'000'000;
-  static constexpr int64_t kMaximumShrinkHoldUs = 32'000'000;
+  /** Concealed at a time while nothing is known of what comes next. */
+  static constexpr int64_t kConcealStepUs = 10'000;
+  /** Two losses within this time are worth a longer delay if that repairs them. */
+  static constexpr int64_t kLossMemoryUs = 10'000'000;
+  /** On top of what a repair takes. */
+  static constexpr int64_t kRepairMarginUs = 5'000;
+  /** A longer delay than this is not taken for the sake of retransmission. */
+  static constexpr int64_t kMaximumRetransmissionDelayUs = 100'000;
 
   explicit JitterBuffer(const JitterBufferOptions& options);
 
-  /** `duration` in units of the RTP clock; 0 when unknown (then the spacing of timestamps tells). */
-  Inserted insert(const RtpPacket& packet, int64_t arrivalUs, uint32_t duration = 0);
-  /** What is due at `nowUs`. Call again until it gives `nothing`. */
-  Output pop(int64_t nowUs);
-  /** The next packet in order whether it is due or not; `nothing` when there is none. */
-  Output peek() const;
+  Inserted insert(const EncodedFrame& frame, int64_t arrivalUs);
 
-  /** Whether what plays is quiet: then a delay that is too long is shortened at once and unheard. */
-  void setQuiet(bool quiet) { quiet_ = quiet; }
-  /** Makes the delay longer by a frame: the follower of a lost packet would then be there to repair it from. */
-  void stretch() { stretchWanted_ = playing_; }
+  /**
+   * What is to be decoded next, for a decoder that has run short. `heldUs` is the PCM that it still has in hand. Call
+   * again until there is enough or it gives `nothing`.
+   */
+  Output pop(int64_t nowUs, int64_t heldUs);
+  /** The next packet if it follows what was given out without a gap, whether it is due or not. */
+  Output popEarly(int64_t nowUs, int64_t heldUs);
+  /** The decoder has fallen silent: the next packet starts anew. */
+  void stall();
+
+  /** How much longer (above 0) or shorter the delay is than it should be. 0 before anything is played. */
+  int64_t excessUs(int64_t nowUs, int64_t heldUs) const;
+  /** What the delay should be now. */
+  int64_t targetDelayUs() const;
+  /** How late packets come compared with the fastest. */
+  int64_t spreadUs() const { return estimator_.spreadUs(); }
+  /** When a packet that follows the newest one by `packets` (below 0: comes before it) is to be heard. */
+  int64_t dueUs(int packets) const;
+
   void setDelays(int64_t minimumDelayUs, int64_t maximumDelayUs);
-  void setClockRate(uint32_t clockRate);
+  /** The time from a request for a packet until it comes; below 0 when none can be asked for. */
+  void setRetransmissionUs(int64_t us) { retransmissionUs_ = us; }
   /** Forgets all packets, the place in the stream and what was learnt about its delay; the figures stay. */
   void reset();
 
   size_t packets() const { return count_; }
-  /** From the next sample to play to the end of the newest packet. */
-  int64_t bufferedUs() const;
-  /** True between the first packet and running dry. */
+  /** What the packets that wait hold. */
+  int64_t bufferedUs() const { return toUs(bufferedSamples_); }
+  /** True between the first frame given out and a stall. */
   bool isPlaying() const { return playing_; }
-  /** What the packet that came last was to wait, from its arrival until it is due. */
-  int64_t currentDelayUs() const { return currentDelayUs_; }
+  /** True while time passes and nothing is there to be played. */
+  bool isDry() const { return aheadSamples_ > 0; }
   const JitterBufferStats& stats() const { return stats_; }
 
  private:
   struct Slot {
     /** Unwrapped; stays when the packet is played, so that a duplicate is known as one. */
     int64_t sequence = -1;
-    int64_t timestamp = 0;
+    /** Of its first sample, in samples at 48 kHz from an origin of our own. */
+    int64_t place = 0;
     int64_t arrivalUs = 0;
     uint32_t duration = 0;
     uint16_t size = 0;
-    uint8_t payloadType = 0;
-    bool marker = false;
+    AudioCodec codec = AudioCodec::opus;
+    bool isCopy = false;
+    bool repairsPrevious = false;
     bool filled = false;
   };
-  struct SlackWindow {
-    int64_t beganUs = 0;
-    int64_t leastUs = INT64_MAX;
-    int64_t mostUs = INT64_MIN;
+  /** The newest packet: others are placed by their distance from it. */
+  struct Newest {
+    uint32_t ssrc = 0;
+    uint16_t sequenceNumber = 0;
+    uint32_t timestamp = 0;
+    uint32_t clockRate = 0;
+    int64_t sequence = 0;
+    int64_t place = 0;
+    uint32_t duration = 0;
+    int64_t arrivalUs = 0;
   };
 
-  Inserted place(const RtpPacket& packet, int64_t sequence, int64_t timestamp, int64_t arrivalUs, uint32_t duration);
-  uint32_t durationOf(int64_t sequence, int64_t timestamp, uint32_t given) const;
-  Inserted tooLate(int64_t timestamp, int64_t arrivalUs);
-  /** Fixes when the first packet, or the first after running dry, is played. */
-  void anchor(const Slot& slot);
-  void anchorEarlier(const Slot& slot);
-  void measureSlack(const Slot& slot);
-  void restartWindow(int64_t nowUs) { window_ = {nowUs}; }
+  void begin(const EncodedFrame& frame, int64_t arrivalUs);
+  /** Goes on behind the newest packet with one that has no relation to it. */
+  void resume(const EncodedFrame& frame, int64_t sequence, int64_t arrivalUs);
+  bool isTimestampJump(const EncodedFrame& frame, int64_t steps, int64_t arrivalUs) const;
+  int64_t placeOf(const EncodedFrame& frame, int64_t sequence) const;
+  Inserted put(const EncodedFrame& frame, int64_t sequence, int64_t arrivalUs);
+  Inserted refuse(const EncodedFrame& frame, Inserted reason);
+  void fill(const EncodedFrame& frame, int64_t sequence, int64_t arrivalUs);
+  uint32_t durationOf(const EncodedFrame& frame, int64_t sequence, int64_t place) const;
   void makeRoomFor(int64_t sequence);
   void keepWithinMaximum();
-  bool shouldShrink(int64_t nowUs) const;
-  void shrink(int64_t nowUs);
-  void grow(int64_t byUs, int64_t nowUs);
-
-  /** Moves to `slot`, waiting out a pause in the stream before it. */
-  void advanceTo(const Slot& slot, int64_t nowUs);
-  Output conceal(uint32_t duration, int64_t timestamp);
-  Output concealBefore(const Slot& following, int64_t nowUs);
-  Output runDry();
-  Output play(Slot& slot, int64_t nowUs);
-  /** Drops the oldest packet and goes on with the next that is there. */
   void dropFront();
-  void skip(Slot& slot);
-  void release(Slot& slot);
+
+  bool isDue(const Slot& slot, int64_t nowUs, int64_t heldUs) const;
+  Output bridge(Slot& following, int64_t nowUs, int64_t heldUs);
+  void passLost(const Slot& following, int64_t samples);
+  Output conceal(int64_t samples);
+  Output play(Slot& slot, int64_t nowUs, int64_t heldUs);
+  void noteLosses(const Slot& following, int64_t nowUs);
+  int64_t repairDelayUs() const;
 
   Slot& slotAt(int64_t sequence) { return slots_[static_cast<size_t>(sequence) % kSlots]; }
   const Slot& slotAt(int64_t sequence) const { return slots_[static_cast<size_t>(sequence) % kSlots]; }
   bool isFilled(int64_t sequence) const { return slotAt(sequence).filled && slotAt(sequence).sequence == sequence; }
   /** The oldest packet not played; null when there is none. */
   Slot* front();
-  const Slot* front() const { return const_cast<JitterBuffer*>(this)->front(); }
-  std::span<const uint8_t> payloadOf(const Slot& slot) const;
-  Output describe(const Slot& slot) const;
-  int64_t toUs(int64_t ticks) const { return ticks * 1'000'000 / options_.clockRate; }
-  int64_t toTicks(int64_t us) const { return us * options_.clockRate / 1'000'000; }
-  int64_t dueUs(int64_t timestamp) const { return nextDueUs_ + toUs(timestamp - nextTimestamp_); }
+  void release(Slot& slot);
+  static constexpr int64_t toUs(int64_t samples) { return samples * 1'000'000 / kMaximumRateHz; }
+  static constexpr int64_t toSamples(int64_t us) { return us * kMaximumRateHz / 1'000'000; }
 
   JitterBufferOptions options_;
   std::array<Slot, kSlots> slots_;
   std::vector<uint8_t> payloads_;
+  DelayEstimator estimator_;
   JitterBufferStats stats_;
 
   bool hasStream_ = false;
-  uint32_t ssrc_ = 0;
-  int64_t newestSequence_ = 0;
-  int64_t newestTimestamp_ = 0;
+  Newest newest_;
   /** The sequence number that would confirm a restart; -1 for none. */
   int32_t restartCandidate_ = -1;
   size_t count_ = 0;
-  int64_t bufferedTicks_ = 0;
-  uint32_t lastDuration_;
+  int64_t bufferedSamples_ = 0;
 
   bool playing_ = false;
-  /** Nothing was given out since the anchor. */
-  bool fresh_ = false;
-  bool quiet_ = false;
-  /** All below are in this place of the stream: what is played next, and when. */
+  /** Something of this stream was given out. */
+  bool begun_ = false;
+  /** What is given out next. */
   int64_t nextSequence_ = 0;
-  int64_t nextTimestamp_ = 0;
-  int64_t nextDueUs_ = 0;
+  int64_t nextPlace_ = 0;
+  uint32_t lastDuration_;
   /** Concealed since the last packet without moving on in the stream, since nothing was there. */
-  int64_t aheadTicks_ = 0;
-  /** Concealed in one piece so far. */
-  int64_t concealedTicks_ = 0;
+  int64_t aheadSamples_ = 0;
 
-  int64_t targetDelayUs_;
-  int64_t currentDelayUs_ = 0;
-  SlackWindow window_;
-  int64_t shrinkHoldUs_ = kShrinkHoldUs;
-  int64_t lastShrinkUs_ = INT64_MIN / 2;
-  int64_t lastLateUs_ = INT64_MIN / 2;
-  bool stretchWanted_ = false;
+  /** When the two last losses were known, and the last one that the packet after it could repair. */
+  int64_t lastLossUs_;
+  int64_t lossBeforeUs_;
+  int64_t repairableLossUs_;
+  int64_t lastLossSequence_ = -1;
+  int64_t retransmissionUs_ = -1;
+  int64_t newestArrivalUs_ = 0;
 };
 
 }  // namespace troupe

@@ -4,20 +4,21 @@
 
 namespace troupe {
 
-void NackGenerator::onPacket(uint16_t sequenceNumber, int64_t nowUs) {
+std::optional<int64_t> NackGenerator::onPacket(uint16_t sequenceNumber, int64_t nowUs) {
   if (!unwrapper_.hasLast()) {
     highest_ = unwrapper_.unwrap(sequenceNumber);
-    return;
+    return std::nullopt;
   }
   const int64_t sequence = unwrapper_.peek(sequenceNumber);
   if (sequence <= highest_) {
     if (highest_ - sequence > kRestartDistance) {
       reset();
       highest_ = unwrapper_.unwrap(sequenceNumber);
-    } else if (remove(sequence)) {
+    } else if (const auto missing = remove(sequence)) {
       recovered_ += 1;
+      if (missing->requests > 0) return nowUs - missing->lastRequestUs;
     }
-    return;
+    return std::nullopt;
   }
   if (sequence - highest_ - 1 > kMaximumGap) {
     givenUp_ += count_;
@@ -26,22 +27,26 @@ void NackGenerator::onPacket(uint16_t sequenceNumber, int64_t nowUs) {
     for (int64_t missing = highest_ + 1; missing < sequence; ++missing) add(missing, nowUs);
   }
   highest_ = unwrapper_.unwrap(sequenceNumber);
+  return std::nullopt;
 }
 
-size_t NackGenerator::collect(int64_t nowUs, int64_t roundTripUs, std::span<uint16_t> requests) {
+size_t NackGenerator::collect(int64_t nowUs, int64_t roundTripUs, std::span<uint16_t> requests,
+                              const std::optional<Playout>& playout) {
   const int64_t retryUs = std::max(roundTripUs, kMinimumRetryUs);
   size_t kept = 0;
   size_t filled = 0;
   for (size_t i = 0; i < count_; ++i) {
     Missing missing = missing_[i];
     const bool spent = missing.requests >= kMaximumRequests && nowUs - missing.lastRequestUs >= retryUs;
-    if (spent || nowUs - missing.sinceUs > maximumAgeUs_) {
+    const bool isLate = isTooLate(missing, nowUs + roundTripUs, playout);
+    // One that was asked for may still be on its way.
+    if (spent || (isLate && missing.requests == 0) || nowUs - missing.sinceUs > maximumAgeUs_) {
       givenUp_ += 1;
       continue;
     }
     const bool isDue = missing.requests == 0 ? nowUs - missing.sinceUs >= kFirstRequestDelayUs
                                              : nowUs - missing.lastRequestUs >= retryUs;
-    if (isDue && missing.requests < kMaximumRequests && filled < requests.size()) {
+    if (isDue && !isLate && missing.requests < kMaximumRequests && filled < requests.size()) {
       requests[filled++] = static_cast<uint16_t>(missing.sequence);
       missing.requests += 1;
       missing.lastRequestUs = nowUs;
@@ -51,6 +56,10 @@ size_t NackGenerator::collect(int64_t nowUs, int64_t roundTripUs, std::span<uint
   count_ = kept;
   requested_ += filled;
   return filled;
+}
+
+bool NackGenerator::isTooLate(const Missing& missing, int64_t arrivesUs, const std::optional<Playout>& playout) const {
+  return playout && arrivesUs > playout->newestDueUs - (highest_ - missing.sequence) * playout->intervalUs;
 }
 
 void NackGenerator::reset() {
@@ -68,14 +77,15 @@ void NackGenerator::add(int64_t sequence, int64_t nowUs) {
   missing_[count_++] = {sequence, nowUs, 0, 0};
 }
 
-bool NackGenerator::remove(int64_t sequence) {
+std::optional<NackGenerator::Missing> NackGenerator::remove(int64_t sequence) {
   for (size_t i = 0; i < count_; ++i) {
     if (missing_[i].sequence != sequence) continue;
+    const Missing missing = missing_[i];
     std::move(missing_.begin() + i + 1, missing_.begin() + count_, missing_.begin() + i);
     count_ -= 1;
-    return true;
+    return missing;
   }
-  return false;
+  return std::nullopt;
 }
 
 }  // namespace troupe

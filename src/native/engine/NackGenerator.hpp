@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <span>
 
 #include "SequenceUnwrapper.hpp"
@@ -26,9 +27,19 @@ class NackGenerator {
   /** `maximumAgeUs`: a packet that would come later than this after it was missed is of no use. */
   explicit NackGenerator(int64_t maximumAgeUs = 400'000) : maximumAgeUs_(maximumAgeUs) {}
 
-  void onPacket(uint16_t sequenceNumber, int64_t nowUs);
-  /** Fills `requests` with what to ask for now, ascending; gives how many. */
-  size_t collect(int64_t nowUs, int64_t roundTripUs, std::span<uint16_t> requests);
+  /** When packets are to be played: what would come later than that is not asked for. */
+  struct Playout {
+    /** Of the newest packet. */
+    int64_t newestDueUs = 0;
+    /** From one packet to the next. */
+    int64_t intervalUs = 0;
+  };
+
+  /** When the packet was missing and had been asked for: how long ago, in us. */
+  std::optional<int64_t> onPacket(uint16_t sequenceNumber, int64_t nowUs);
+  /** Fills `requests` with what to ask for now, ascending; gives how many. Without `playout` only age counts. */
+  size_t collect(int64_t nowUs, int64_t roundTripUs, std::span<uint16_t> requests,
+                 const std::optional<Playout>& playout = std::nullopt);
 
   void setMaximumAgeUs(int64_t maximumAgeUs) { maximumAgeUs_ = maximumAgeUs; }
   void reset();
@@ -45,7 +56,9 @@ class NackGenerator {
     uint8_t requests = 0;
   };
   void add(int64_t sequence, int64_t nowUs);
-  bool remove(int64_t sequence);
+  bool isTooLate(const Missing& missing, int64_t arrivesUs, const std::optional<Playout>& playout) const;
+  /** The missing packet, forgotten from then on. */
+  std::optional<Missing> remove(int64_t sequence);
 
   SequenceUnwrapper unwrapper_;
   int64_t highest_ = 0;

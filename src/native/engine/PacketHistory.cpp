@@ -52,6 +52,12 @@ std::span<const uint8_t> PacketHistory::take(uint16_t sequenceNumber, int64_t no
   return {};
 }
 
+bool PacketHistory::holds(uint16_t sequenceNumber) const {
+  for (size_t i = 0; i < count_; ++i)
+    if (at(i).sequenceNumber == sequenceNumber) return true;
+  return false;
+}
+
 void PacketHistory::clear() {
   first_ = 0;
   count_ = 0;

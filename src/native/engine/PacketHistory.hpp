@@ -25,6 +25,8 @@ class PacketHistory {
    */
   std::span<const uint8_t> take(uint16_t sequenceNumber, int64_t nowUs, int64_t roundTripUs);
 
+  bool holds(uint16_t sequenceNumber) const;
+
   void clear();
   size_t packets() const { return count_; }
   size_t bytes() const;

@@ -35,15 +35,22 @@ class Peer::RtcpHandler final : public RtcpVisitor {
     if (const auto sender = peer_.findSender(block.ssrc)) {
       if (sender->feedback().onReportBlock(block, unixUs))
         peer_.events_->event(RecordKind::senderLoss, sender->handle(), sender->feedback().expectedLossPercent());
+      peer_.tellRoundTrip(sender->feedback().roundTripUs(), nowUs_);
     } else if (const auto forwarding = peer_.findForwarding(block.ssrc); forwarding.stream) {
       forwarding.stream->feedback().onReportBlock(block, unixUs);
     }
   }
 
   void onNack(uint32_t, uint32_t mediaSsrc, uint16_t sequenceNumber) override {
-    if (const auto sender = peer_.findSender(mediaSsrc)) sender->onNack(sequenceNumber, nowUs_);
-    else if (const auto forwarding = peer_.findForwarding(mediaSsrc); forwarding.stream)
-      forwarding.stream->onNack(sequenceNumber, nowUs_);
+    if (const auto sender = peer_.findSender(mediaSsrc)) {
+      sender->onNack(sequenceNumber, nowUs_);
+      return;
+    }
+    const auto forwarding = peer_.findForwarding(mediaSsrc);
+    if (!forwarding.stream) return;
+    const auto missing = forwarding.stream->onNack(sequenceNumber, nowUs_);
+    const auto receiver = forwarding.receiver.lock();
+    if (missing && receiver) receiver->want(missing->ssrc, missing->sequenceNumber);
   }
 
   void onPictureLoss(uint32_t, uint32_t mediaSsrc) override {
@@ -79,7 +86,7 @@ void Peer::addReceiver(std::shared_ptr<ReceiverStream> receiver) {
   {
     std::lock_guard lock(mutex_);
     if (closed_) return;
-    for (const uint32_t ssrc : receiver->options().ssrcs) receiversBySsrc_[ssrc] = receiver;
+    bindSsrcs(receiver, receiver->options());
     receivers_.push_back(std::move(receiver));
     held = held_.takeAll();
   }
@@ -95,11 +102,16 @@ void Peer::updateReceiver(ReceiverStream& receiver, ReceiverOptions options) {
     if (shared == receivers_.end()) return;
     // With SSRCs from signalling those count; without, what was learnt is kept unless the mid has changed.
     if (!options.ssrcs.empty() || options.mid != receiver.options().mid) forgetSsrcsOf(&receiver);
-    for (const uint32_t ssrc : options.ssrcs) receiversBySsrc_[ssrc] = *shared;
+    bindSsrcs(*shared, options);
     receiver.update(std::move(options));
     held = held_.takeAll();
   }
   replay(std::move(held));
+}
+
+void Peer::bindSsrcs(const std::shared_ptr<ReceiverStream>& receiver, const ReceiverOptions& options) {
+  for (const uint32_t ssrc : options.ssrcs) receiversBySsrc_[ssrc] = receiver;
+  for (const auto& [ssrc, retransmission] : options.retransmissionSsrcs) receiversBySsrc_[retransmission] = receiver;
 }
 
 void Peer::removeReceiver(const ReceiverStream* receiver) {
@@ -213,6 +225,12 @@ void Peer::receiveRtcp(const uint8_t* data, size_t size, int64_t arrivalUs) {
   const auto result = RtcpParser::parse({data, size}, handler);
   if (result.malformed > 0) wire_->drops.add(DropReason::badRtcp, result.malformed);
   if (result.skipped > 0) wire_->drops.add(DropReason::unknownRtcp, result.skipped);
+}
+
+void Peer::tellRoundTrip(int64_t roundTripUs, int64_t nowUs) {
+  if (roundTripUs < 0) return;
+  std::lock_guard lock(mutex_);
+  for (const auto& receiver : receivers_) receiver->setRoundTrip(roundTripUs, nowUs);
 }
 
 std::shared_ptr<SenderStream> Peer::findSender(uint32_t ssrc) const {

@@ -77,6 +77,8 @@ class Peer final : public PacketReceiver, public Task, public std::enable_shared
   void sendNacks(int64_t nowUs);
   void sendReports(int64_t nowUs);
   void sendBye(uint32_t ssrc, const std::string& cname);
+  void bindSsrcs(const std::shared_ptr<ReceiverStream>& receiver, const ReceiverOptions& options);
+  void tellRoundTrip(int64_t roundTripUs, int64_t nowUs);
   void forgetSsrcsOf(const ReceiverStream* receiver);
   uint32_t feedbackSsrc() const;
 

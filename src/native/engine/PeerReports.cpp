@@ -58,6 +58,7 @@ void Peer::sendReports(int64_t nowUs) {
     forwardings = forwardings_;
   }
   if (blocks.size() > kMaximumBlocks) blocks.resize(kMaximumBlocks);
+  bool reported = false;
   bool blocksSent = blocks.empty();
   const auto report = [&](uint32_t ssrc, const std::string& cname, const SenderInfo& info) {
     std::array<uint8_t, kMaximumRtpPacketBytes> buffer;
@@ -65,6 +66,7 @@ void Peer::sendReports(int64_t nowUs) {
     builder.addSenderReport(ssrc, info, blocksSent ? std::span<const ReportBlock>{} : std::span<const ReportBlock>(blocks));
     builder.addCname(ssrc, cname);
     blocksSent = true;
+    reported = true;
     wire_->sendRtcp(builder.bytes());
   };
   SenderInfo info;
@@ -74,7 +76,8 @@ void Peer::sendReports(int64_t nowUs) {
   for (const auto& forwarding : forwardings)
     if (forwarding.stream->senderInfo(nowUs, unixUs, info))
       report(forwarding.stream->ssrc(), forwarding.stream->options().cname, info);
-  if (blocksSent) return;
+  // With nothing to say of anyone the report still says that the line is alive (RFC 3550, section 6.4.2).
+  if (blocksSent && reported) return;
   std::array<uint8_t, kMaximumRtpPacketBytes> buffer;
   RtcpBuilder builder(buffer);
   const uint32_t own = feedbackSsrc();

@@ -4,14 +4,15 @@
 #include <limits>
 #include <utility>
 
+#include "RedPayload.hpp"
+
 namespace troupe {
 
 namespace {
 
-constexpr const char* kDecodedCodec = "opus";
-/** More than these a tick are never due; a bound for what comes from the network. */
-constexpr int kMaximumPopsPerTick = 16;
 constexpr int64_t kLongAgo = std::numeric_limits<int64_t>::min() / 2;
+constexpr const char* kRetransmissionCodec = "rtx";
+constexpr const char* kRedundancyCodec = "red";
 
 }  // namespace
 
@@ -21,29 +22,64 @@ ReceiverStream::ReceiverStream(uint32_t handle, ReceiverOptions options, std::sh
       wire_(std::move(wire)),
       options_(std::move(options)),
       taps_(std::make_shared<const Taps>()),
-      keyFrameAskedUs_(kLongAgo),
-      lastBlindLossUs_(kLongAgo) {}
+      roundTripKnownUs_(kLongAgo),
+      keyFrameAskedUs_(kLongAgo) {}
 
 void ReceiverStream::update(ReceiverOptions options) {
   std::lock_guard lock(mutex_);
   options_ = std::move(options);
-  if (jitterBuffer_) jitterBuffer_->setDelays(options_.minimumDelayMs * 1000, options_.maximumDelayMs * 1000);
+  if (playout_) playout_->setDelays(options_.minimumDelayMs * 1000, options_.maximumDelayMs * 1000);
 }
 
 void ReceiverStream::receive(const RtpPacket& packet, const HeaderExtensionIds& ids, int64_t arrivalUs) {
-  const auto taps = store(packet, arrivalUs);
+  std::optional<Arrived> arrived;
+  std::shared_ptr<const Taps> taps;
+  {
+    std::lock_guard lock(mutex_);
+    arrived = identify(packet);
+    if (arrived) taps = store(*arrived, arrivalUs);
+  }
   if (!taps) return;
-  for (const auto& tap : *taps) tap->onPacket(packet, ids, arrivalUs);
+  for (const auto& tap : *taps) tap->onPacket(arrived->packet, ids, arrivalUs);
 }
 
-std::shared_ptr<const ReceiverStream::Taps> ReceiverStream::store(const RtpPacket& packet, int64_t arrivalUs) {
-  std::lock_guard lock(mutex_);
+std::optional<ReceiverStream::Arrived> ReceiverStream::identify(const RtpPacket& packet) const {
   const CodecParameters* codec = codecFor(packet.payloadType());
-  if (codec == nullptr) {
+  if (codec != nullptr && codec->name != kRetransmissionCodec) return Arrived{packet, codec, false};
+  const CodecParameters* repaired =
+      codec == nullptr || codec->associatedPayloadType < 0
+          ? nullptr
+          : codecFor(static_cast<uint8_t>(codec->associatedPayloadType));
+  if (repaired == nullptr) {
     wire_->drops.add(DropReason::unknownPayloadType);
-    return nullptr;
+    return std::nullopt;
   }
-  Incoming& incoming = incomingFor(packet.ssrc(), codec->clockRate);
+  const auto ssrc = repairedSsrc(packet.ssrc(), repaired->payloadType);
+  if (!ssrc) {
+    wire_->drops.add(DropReason::unknownSsrc);
+    return std::nullopt;
+  }
+  const auto original = packet.retransmitted(*ssrc, repaired->payloadType);
+  if (!original) return std::nullopt;
+  return Arrived{*original, repaired, true};
+}
+
+std::optional<uint32_t> ReceiverStream::repairedSsrc(uint32_t ssrc, int payloadType) const {
+  for (const auto& [stream, retransmission] : options_.retransmissionSsrcs)
+    if (retransmission == ssrc) return stream;
+  // Unsignalled: the stream that last had the payload type which it repairs (RFC 4588, section 5.3).
+  const Incoming* newest = nullptr;
+  for (const auto& held : incoming_) {
+    if (held->payloadType != payloadType) continue;
+    if (newest == nullptr || held->statistics.lastArrivalUs() >= newest->statistics.lastArrivalUs()) newest = held.get();
+  }
+  return newest == nullptr ? std::nullopt : std::optional(newest->ssrc);
+}
+
+std::shared_ptr<const ReceiverStream::Taps> ReceiverStream::store(const Arrived& arrived, int64_t arrivalUs) {
+  const RtpPacket& packet = arrived.packet;
+  Incoming& incoming = incomingFor(packet.ssrc(), arrived.codec->clockRate);
+  incoming.statistics.setClockRate(arrived.codec->clockRate);
   const auto arrival = incoming.statistics.onPacket(packet.sequenceNumber(), packet.timestamp(), arrivalUs,
                                                     packet.headerBytes() + packet.paddingBytes(),
                                                     packet.payload().size());
@@ -56,30 +92,92 @@ std::shared_ptr<const ReceiverStream::Taps> ReceiverStream::store(const RtpPacke
     return nullptr;
   }
   incoming.payloadType = packet.payloadType();
-  if (options_.nack) incoming.nacks.onPacket(packet.sequenceNumber(), arrivalUs);
-  if (jitterBuffer_) insert(packet, *codec, arrivalUs);
+  Arrived counted = arrived;
+  if (options_.nack) {
+    if (const auto afterRequestUs = incoming.nacks.onPacket(packet.sequenceNumber(), arrivalUs)) {
+      counted.isRetransmission = true;
+      learnRoundTrip(*afterRequestUs, arrivalUs);
+    }
+  }
+  if (counted.isRetransmission) {
+    ++incoming.retransmittedPackets;
+    incoming.retransmittedBytes += packet.payload().size();
+  }
+  if (isPulled_) insert(counted, arrivalUs);
   return taps_;
 }
 
-void ReceiverStream::insert(const RtpPacket& packet, const CodecParameters& codec, int64_t arrivalUs) {
-  if (codec.name != kDecodedCodec || packet.payload().empty()) return;
-  TransformedFrame room;
-  RtpPacket frame = packet;
-  frame.replacePayload(transformed(packet, arrivalUs, room));
-  if (frame.payload().empty()) {
-    wire_->drops.add(DropReason::heldByTransform);
+void ReceiverStream::insert(const Arrived& arrived, int64_t arrivalUs) {
+  if (arrived.packet.payload().empty()) return;
+  if (arrived.codec->name == kRedundancyCodec) {
+    insertRedundant(arrived, arrivalUs);
     return;
   }
-  const size_t duration = AudioDecoder::durationAt48kHz(frame.payload());
-  if (duration == 0) {
+  EncodedFrame frame;
+  frame.origin = arrived.isRetransmission ? EncodedFrame::Origin::retransmission : EncodedFrame::Origin::packet;
+  frame.ssrc = arrived.packet.ssrc();
+  frame.sequenceNumber = arrived.packet.sequenceNumber();
+  frame.timestamp = arrived.packet.timestamp();
+  frame.payload = arrived.packet.payload();
+  insertFrame(frame, arrived.codec->payloadType, arrivalUs);
+}
+
+void ReceiverStream::insertRedundant(const Arrived& arrived, int64_t arrivalUs) {
+  RedPayload red;
+  if (!RedPayload::parse(arrived.packet.payload(), red)) {
     wire_->drops.add(DropReason::decodeFailed);
     return;
   }
-  switch (jitterBuffer_->insert(frame, arrivalUs, static_cast<uint32_t>(duration))) {
-    case JitterBuffer::Inserted::late: wire_->drops.add(DropReason::late); break;
-    case JitterBuffer::Inserted::rejected: wire_->drops.add(DropReason::outOfRange); break;
-    default: break;
+  EncodedFrame frame;
+  frame.origin = arrived.isRetransmission ? EncodedFrame::Origin::retransmission : EncodedFrame::Origin::packet;
+  frame.ssrc = arrived.packet.ssrc();
+  frame.sequenceNumber = arrived.packet.sequenceNumber();
+  frame.timestamp = arrived.packet.timestamp();
+  frame.payload = red.primary().data;
+  frame.repairsPrevious = !red.copies().empty();
+  if (!insertFrame(frame, red.primary().payloadType, arrivalUs)) return;
+  frame.origin = EncodedFrame::Origin::copy;
+  frame.repairsPrevious = false;
+  size_t back = red.copies().size();
+  for (const RedBlock& copy : red.copies()) {
+    // Senders may leave frames out between the copies: the time between them tells how many.
+    const int64_t offsetUs = int64_t{copy.timestampOffset} * 1'000'000 / arrived.codec->clockRate;
+    const int64_t packets = offsetUs % frameUs_ == 0 ? offsetUs / frameUs_ : static_cast<int64_t>(back);
+    --back;
+    EncodedFrame earlier = frame;
+    earlier.sequenceNumber = static_cast<uint16_t>(frame.sequenceNumber - packets);
+    earlier.timestamp = frame.timestamp - copy.timestampOffset;
+    earlier.payload = copy.data;
+    insertFrame(earlier, copy.payloadType, arrivalUs);
   }
+}
+
+bool ReceiverStream::insertFrame(EncodedFrame frame, uint8_t payloadType, int64_t arrivalUs) {
+  const CodecParameters* codec = codecFor(payloadType);
+  const auto decoded = codec == nullptr ? std::nullopt : audioCodecOf(codec->name);
+  if (!decoded || frame.payload.empty()) return false;
+  TransformedFrame room;
+  frame.payload = transformed(frame, payloadType, arrivalUs, room);
+  if (frame.payload.empty()) {
+    wire_->drops.add(DropReason::heldByTransform);
+    return false;
+  }
+  frame.codec = *decoded;
+  frame.duration = static_cast<uint32_t>(AudioDecoder::durationAt48kHz(*decoded, frame.payload));
+  if (frame.duration == 0) {
+    wire_->drops.add(DropReason::decodeFailed);
+    return false;
+  }
+  frame.repairsPrevious = frame.repairsPrevious || AudioDecoder::hasFec(*decoded, frame.payload);
+  if (frame.origin != EncodedFrame::Origin::copy) frameUs_ = int64_t{frame.duration} * 1'000'000 / kMaximumRateHz;
+  const auto inserted = playout_->insert(frame, arrivalUs);
+  if (frame.origin != EncodedFrame::Origin::copy) countInserted(inserted);
+  return true;
+}
+
+void ReceiverStream::countInserted(JitterBuffer::Inserted inserted) {
+  if (inserted == JitterBuffer::Inserted::late) wire_->drops.add(DropReason::late);
+  if (inserted == JitterBuffer::Inserted::rejected) wire_->drops.add(DropReason::outOfRange);
 }
 
 void ReceiverStream::setTransform(std::shared_ptr<FrameTransform> transform) {
@@ -87,17 +185,17 @@ void ReceiverStream::setTransform(std::shared_ptr<FrameTransform> transform) {
   transform_ = std::move(transform);
 }
 
-std::span<const uint8_t> ReceiverStream::transformed(const RtpPacket& packet, int64_t arrivalUs,
+std::span<const uint8_t> ReceiverStream::transformed(const EncodedFrame& frame, uint8_t payloadType, int64_t arrivalUs,
                                                      std::span<uint8_t> out) {
-  if (!transform_) return packet.payload();
-  if (packet.payload().size() > FrameTransform::kMaximumFrameBytes) return {};
+  if (!transform_) return frame.payload;
+  if (frame.payload.size() > FrameTransform::kMaximumFrameBytes) return {};
   FrameInfo info;
-  info.ssrc = packet.ssrc();
-  info.timestamp = packet.timestamp();
-  info.payloadType = packet.payloadType();
-  info.sequenceNumber = packet.sequenceNumber();
+  info.ssrc = frame.ssrc;
+  info.timestamp = frame.timestamp;
+  info.payloadType = payloadType;
+  info.sequenceNumber = frame.sequenceNumber;
   info.arrivalUs = arrivalUs;
-  return transform_->transform(info, packet.payload(), out);
+  return transform_->transform(info, frame.payload, out);
 }
 
 ReceiverStream::Incoming& ReceiverStream::incomingFor(uint32_t ssrc, uint32_t clockRate) {
@@ -144,15 +242,48 @@ void ReceiverStream::removeTap(const PacketTap* tap) {
 
 size_t ReceiverStream::collectNacks(int64_t nowUs, std::span<uint16_t> requests, uint32_t& ssrc) {
   std::lock_guard lock(mutex_);
+  if (const size_t count = takeWanted(requests, ssrc); count > 0) return count;
   if (!options_.nack) return 0;
+  const auto playout = playoutTimes();
+  // While the round trip is not known, every loss is worth a try: the answer tells.
+  const bool isKnown = isRoundTripKnown(nowUs);
+  if (playout_) playout_->setRetransmissionUs(isKnown ? roundTripUs_ + kRequestDelayUs : -1);
   for (const auto& held : incoming_) {
-    const size_t count = held->nacks.collect(nowUs, roundTripUs_, requests);
+    const bool isPlayed = isKnown && playout && held == incoming_.back();
+    const size_t count = held->nacks.collect(nowUs, roundTripUs_, requests, isPlayed ? playout : std::nullopt);
     if (count == 0) continue;
     ++nacksSent_;
     ssrc = held->ssrc;
     return count;
   }
   return 0;
+}
+
+std::optional<NackGenerator::Playout> ReceiverStream::playoutTimes() const {
+  // A forwarder's far side has a delay of its own.
+  if (!isPulled_ || !taps_->empty()) return std::nullopt;
+  return NackGenerator::Playout{playout_->dueUs(0), frameUs_};
+}
+
+void ReceiverStream::want(uint32_t ssrc, uint16_t sequenceNumber) {
+  std::lock_guard lock(mutex_);
+  if (wantedSsrc_ != ssrc) wantedCount_ = 0;
+  wantedSsrc_ = ssrc;
+  const auto end = wanted_.begin() + static_cast<ptrdiff_t>(wantedCount_);
+  if (wantedCount_ == wanted_.size() || std::find(wanted_.begin(), end, sequenceNumber) != end) return;
+  wanted_[wantedCount_++] = sequenceNumber;
+}
+
+size_t ReceiverStream::takeWanted(std::span<uint16_t> requests, uint32_t& ssrc) {
+  const size_t count = std::min(std::exchange(wantedCount_, 0), requests.size());
+  if (count == 0) return 0;
+  ++nacksSent_;
+  ssrc = wantedSsrc_;
+  std::copy_n(wanted_.begin(), count, requests.begin());
+  // As NACK's bit masks want them.
+  std::sort(requests.begin(), requests.begin() + static_cast<ptrdiff_t>(count),
+            [](uint16_t left, uint16_t right) { return isNewer(right, left); });
+  return count;
 }
 
 std::optional<uint32_t> ReceiverStream::takeKeyFrameRequest(int64_t nowUs) {
@@ -173,9 +304,15 @@ void ReceiverStream::appendReportBlocks(std::vector<ReportBlock>& blocks, int64_
       blocks.push_back(held->statistics.takeReportBlock(held->ssrc, held->timing, nowUs));
 }
 
-void ReceiverStream::setRoundTrip(int64_t roundTripUs) {
+void ReceiverStream::setRoundTrip(int64_t roundTripUs, int64_t nowUs) {
   std::lock_guard lock(mutex_);
   roundTripUs_ = roundTripUs;
+  roundTripKnownUs_ = nowUs;
+}
+
+void ReceiverStream::learnRoundTrip(int64_t roundTripUs, int64_t nowUs) {
+  roundTripUs_ = isRoundTripKnown(nowUs) ? roundTripUs_ + (roundTripUs - roundTripUs_) / 8 : roundTripUs;
+  roundTripKnownUs_ = nowUs;
 }
 
 bool ReceiverStream::hasPayloadType(uint8_t payloadType) const {
@@ -194,72 +331,29 @@ void ReceiverStream::outputsChanged() {
     wanted.rateHz = std::max(wanted.rateHz, opusRateFor(output->format().rateHz));
     wanted.channels = std::max(wanted.channels, output->format().channels);
   }
-  if (outputs().empty()) {
-    decoder_.reset();
-    flowing_ = false;
-  } else if (!decoder_ || decoder_->format() != wanted) {
-    decoder_ = std::make_unique<StreamDecoder>(wanted);
-  }
+  if (outputs().empty()) flowing_ = false;
+  else if (playout_) playout_->setFormat(wanted);
   std::lock_guard lock(mutex_);
-  if (outputs().empty()) {
-    jitterBuffer_.reset();
-  } else if (!jitterBuffer_) {
+  isPulled_ = !outputs().empty();
+  if (!isPulled_) {
+    if (playout_) playout_->pause();
+  } else if (!playout_) {
     JitterBufferOptions options;
     options.minimumDelayUs = options_.minimumDelayMs * 1000;
     options.maximumDelayUs = options_.maximumDelayMs * 1000;
-    jitterBuffer_ = std::make_unique<JitterBuffer>(options);
+    playout_ = std::make_unique<AudioPlayout>(wanted, options);
   }
 }
 
 bool ReceiverStream::produce(const Tick& tick, PcmFrame& frame) {
-  for (int pops = 0; pops < kMaximumPopsPerTick; ++pops) {
-    const JitterBuffer::Output due = pop(tick.timeUs);
-    if (due.kind == JitterBuffer::Kind::nothing) break;
-    watchLosses(due, tick.timeUs);
-    if (due.kind == JitterBuffer::Kind::packet) decoder_->onPacket(due.payload);
-    else decoder_->onMissing(due.duration, due.payload);
-  }
-  const bool heard = decoder_->take(frame);
-  {
-    std::lock_guard lock(mutex_);
-    jitterBuffer_->setQuiet(decoder_->isQuiet());
-    decoding_ = decoder_->stats();
-  }
+  const bool heard = playout_->produce(tick.timeUs, frame);
   reportFlow(tick);
   return heard;
 }
 
-JitterBuffer::Output ReceiverStream::pop(int64_t nowUs) {
-  std::lock_guard lock(mutex_);
-  JitterBuffer::Output due = jitterBuffer_->pop(nowUs);
-  // The I/O thread may overwrite what it points at once the lock is gone.
-  const size_t size = std::min(due.payload.size(), payload_.size());
-  std::copy_n(due.payload.begin(), size, payload_.begin());
-  due.payload = std::span(payload_).first(size);
-  return due;
-}
-
-void ReceiverStream::watchLosses(const JitterBuffer::Output& due, int64_t nowUs) {
-  if (due.kind == JitterBuffer::Kind::missing) {
-    concealedBlindly_ = concealedBlindly_ || due.payload.empty();
-    return;
-  }
-  const auto skipped = static_cast<uint16_t>(due.sequenceNumber - lastPlayed_ - 1);
-  const bool wasLost = hasPlayed_ && concealedBlindly_ && skipped == 1;
-  hasPlayed_ = true;
-  lastPlayed_ = due.sequenceNumber;
-  concealedBlindly_ = false;
-  if (!wasLost || !AudioDecoder::hasFec(due.payload)) return;
-  if (nowUs - lastBlindLossUs_ < kBlindLossPairUs) {
-    std::lock_guard lock(mutex_);
-    jitterBuffer_->stretch();
-  }
-  lastBlindLossUs_ = nowUs;
-}
-
 void ReceiverStream::reportFlow(const Tick& tick) {
-  if (decoder_->isFlowing() == flowing_) return;
-  flowing_ = decoder_->isFlowing();
+  if (playout_->isFlowing() == flowing_) return;
+  flowing_ = playout_->isFlowing();
   tick.out.event(RecordKind::receiverFlow, handle(), flowing_ ? 1 : 0);
 }
 
@@ -284,28 +378,35 @@ void ReceiverStream::appendStats(std::vector<InboundStats>& out) const {
     stats.packetsDuplicated = held->statistics.packetsDuplicated();
     stats.jitter = held->statistics.jitterSeconds();
     stats.lastPacketUs = held->statistics.lastArrivalUs();
+    stats.retransmittedPacketsReceived = held->retransmittedPackets;
+    stats.retransmittedBytesReceived = held->retransmittedBytes;
     // The decoder hears one stream at a time: the newest one carries its figures.
-    if (held == incoming_.back()) appendDecoding(stats);
+    if (held == incoming_.back()) appendPlayout(stats);
     out.push_back(std::move(stats));
   }
 }
 
-void ReceiverStream::appendDecoding(InboundStats& stats) const {
+void ReceiverStream::appendPlayout(InboundStats& stats) const {
   stats.nackCount = nacksSent_;
   stats.pliCount = keyFramesAsked_;
-  stats.totalSamplesReceived = decoding_.samples;
-  stats.totalSamplesDuration = static_cast<double>(decoding_.samples) / kMaximumRateHz;
-  stats.concealedSamples = decoding_.concealedSamples;
-  stats.silentConcealedSamples = decoding_.silentConcealedSamples;
-  stats.concealmentEvents = decoding_.concealmentEvents;
-  stats.fecPacketsReceived = decoding_.packetsRecovered;
-  stats.audioLevel = decoding_.audioLevel;
-  stats.totalAudioEnergy = decoding_.totalEnergy;
-  if (!jitterBuffer_) return;
-  const JitterBufferStats& buffer = jitterBuffer_->stats();
+  if (!playout_) return;
+  const auto [buffer, decoding] = playout_->stats();
   stats.packetsDiscarded = buffer.packetsLate + buffer.packetsSkipped;
   stats.jitterBufferDelay = buffer.delaySecondsTimesSamples;
+  stats.jitterBufferTargetDelay = buffer.targetSecondsTimesSamples;
+  stats.jitterBufferMinimumDelay = buffer.minimumSecondsTimesSamples;
   stats.jitterBufferEmittedCount = buffer.samplesEmitted;
+  stats.totalSamplesReceived = decoding.samples;
+  stats.totalSamplesDuration = static_cast<double>(decoding.samples) / kMaximumRateHz;
+  stats.concealedSamples = decoding.concealedSamples;
+  stats.silentConcealedSamples = decoding.silentConcealedSamples;
+  stats.concealmentEvents = decoding.concealmentEvents;
+  stats.insertedSamplesForDeceleration = decoding.samplesInserted;
+  stats.removedSamplesForAcceleration = decoding.samplesRemoved;
+  stats.fecPacketsReceived = decoding.fecPackets + buffer.copiesReceived;
+  stats.fecPacketsDiscarded = decoding.fecPacketsUnused + buffer.copiesDiscarded;
+  stats.audioLevel = decoding.audioLevel;
+  stats.totalAudioEnergy = decoding.totalEnergy;
 }
 
 }  // namespace troupe

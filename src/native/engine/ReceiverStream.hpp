@@ -8,14 +8,13 @@
 #include <span>
 #include <vector>
 
+#include "AudioPlayout.hpp"
 #include "FrameTransform.hpp"
-#include "JitterBuffer.hpp"
 #include "NackGenerator.hpp"
 #include "PeerWire.hpp"
 #include "Producer.hpp"
 #include "ReceptionStatistics.hpp"
 #include "SenderReportTiming.hpp"
-#include "StreamDecoder.hpp"
 #include "StreamOptions.hpp"
 
 namespace troupe {
@@ -28,16 +27,22 @@ class PacketTap {
 };
 
 /**
- * One incoming stream. Packets come in on the I/O thread and wait in the jitter buffer; they are decoded on a codec
- * thread, and only while someone pulls. The lock is held while packets are put in and taken out, never while decoding.
+ * One incoming stream. Packets come in on the I/O thread: retransmissions take the place of what they repeat (RFC 4588),
+ * redundant ones are taken apart (RFC 2198), and the frames wait in the playout. They are decoded on a codec thread, and
+ * only while someone pulls.
  */
 class ReceiverStream final : public Producer {
  public:
   /** SSRCs that are told apart at a time; the one that was quiet longest makes room. */
   static constexpr size_t kMaximumSsrcs = 4;
   static constexpr int64_t kKeyFrameIntervalUs = 500'000;
-  /** Two losses within this time are worth a longer delay if that repairs them. */
-  static constexpr int64_t kBlindLossPairUs = 10'000'000;
+  /** Repeated requests are this far apart while the round trip is not known. */
+  static constexpr int64_t kUnknownRoundTripUs = 50'000;
+  /** After this time the round trip is not known any more, and requests find it out again. */
+  static constexpr int64_t kRoundTripMemoryUs = 30'000'000;
+  static constexpr size_t kMaximumWanted = 64;
+  /** What a retransmission takes besides the round trip: the ticks at which requests are sent. */
+  static constexpr int64_t kRequestDelayUs = kTickUs + NackGenerator::kFirstRequestDelayUs;
 
   ReceiverStream(uint32_t handle, ReceiverOptions options, std::shared_ptr<PeerWire> wire);
 
@@ -52,10 +57,12 @@ class ReceiverStream final : public Producer {
   void removeTap(const PacketTap* tap);
   /** Fills `requests` with sequence numbers to ask for; `ssrc` says of which stream. */
   size_t collectNacks(int64_t nowUs, std::span<uint16_t> requests, uint32_t& ssrc);
+  /** Lets the next collectNacks() ask for a packet that someone else misses; at most kMaximumWanted wait. */
+  void want(uint32_t ssrc, uint16_t sequenceNumber);
   /** The SSRC to ask for a key frame, unless it was asked just now. */
   std::optional<uint32_t> takeKeyFrameRequest(int64_t nowUs);
   void appendReportBlocks(std::vector<ReportBlock>& blocks, int64_t nowUs);
-  void setRoundTrip(int64_t roundTripUs);
+  void setRoundTrip(int64_t roundTripUs, int64_t nowUs);
   bool hasPayloadType(uint8_t payloadType) const;
   ReceiverOptions options() const;
   /** The longest time between two packets of its newest stream since the last call. */
@@ -74,23 +81,41 @@ class ReceiverStream final : public Producer {
     Incoming(uint32_t streamSsrc, uint32_t clockRate) : ssrc(streamSsrc), statistics(clockRate) {}
     uint32_t ssrc;
     int payloadType = -1;
+    uint64_t retransmittedPackets = 0;
+    uint64_t retransmittedBytes = 0;
     ReceptionStatistics statistics;
     SenderReportTiming timing;
     NackGenerator nacks;
   };
   using Taps = std::vector<std::shared_ptr<PacketTap>>;
 
+  /** What an incoming packet is, once retransmissions are told from the rest. */
+  struct Arrived {
+    RtpPacket packet;
+    const CodecParameters* codec = nullptr;
+    bool isRetransmission = false;
+  };
+
+  std::optional<Arrived> identify(const RtpPacket& packet) const;
+  /** The stream that a retransmission belongs to. */
+  std::optional<uint32_t> repairedSsrc(uint32_t ssrc, int payloadType) const;
   Incoming& incomingFor(uint32_t ssrc, uint32_t clockRate);
   const CodecParameters* codecFor(uint8_t payloadType) const;
-  std::shared_ptr<const Taps> store(const RtpPacket& packet, int64_t arrivalUs);
-  void insert(const RtpPacket& packet, const CodecParameters& codec, int64_t arrivalUs);
-  /** What is to be decoded in place of the packet's payload; empty when nothing is of it now. */
-  std::span<const uint8_t> transformed(const RtpPacket& packet, int64_t arrivalUs, std::span<uint8_t> out);
-  JitterBuffer::Output pop(int64_t nowUs);
-  /** Makes the delay longer when losses could be repaired if only their followers were waited for. */
-  void watchLosses(const JitterBuffer::Output& due, int64_t nowUs);
+  std::shared_ptr<const Taps> store(const Arrived& arrived, int64_t arrivalUs);
+  void insert(const Arrived& arrived, int64_t arrivalUs);
+  void insertRedundant(const Arrived& arrived, int64_t arrivalUs);
+  /** What is to be decoded in place of the frame's payload; empty when nothing is of it now. */
+  std::span<const uint8_t> transformed(const EncodedFrame& frame, uint8_t payloadType, int64_t arrivalUs,
+                                       std::span<uint8_t> out);
+  /** False when nothing here decodes it. */
+  bool insertFrame(EncodedFrame frame, uint8_t payloadType, int64_t arrivalUs);
+  void countInserted(JitterBuffer::Inserted inserted);
+  bool isRoundTripKnown(int64_t nowUs) const { return nowUs - roundTripKnownUs_ < kRoundTripMemoryUs; }
+  void learnRoundTrip(int64_t roundTripUs, int64_t nowUs);
+  std::optional<NackGenerator::Playout> playoutTimes() const;
+  size_t takeWanted(std::span<uint16_t> requests, uint32_t& ssrc);
   void reportFlow(const Tick& tick);
-  void appendDecoding(InboundStats& stats) const;
+  void appendPlayout(InboundStats& stats) const;
 
   const MediaKind kind_;
   const std::shared_ptr<PeerWire> wire_;
@@ -100,24 +125,22 @@ class ReceiverStream final : public Producer {
   std::vector<std::unique_ptr<Incoming>> incoming_;
   std::shared_ptr<const Taps> taps_;
   std::shared_ptr<FrameTransform> transform_;
-  /** Only while someone pulls. */
-  std::unique_ptr<JitterBuffer> jitterBuffer_;
-  int64_t roundTripUs_ = 50'000;
+  /** Made when someone pulls for the first time; kept afterwards for its figures. */
+  std::unique_ptr<AudioPlayout> playout_;
+  bool isPulled_ = false;
+  /** Of its latest packet. */
+  int64_t frameUs_ = JitterBuffer::kDefaultFrameUs;
+  int64_t roundTripUs_ = kUnknownRoundTripUs;
+  int64_t roundTripKnownUs_;
   int64_t keyFrameAskedUs_;
   uint64_t nacksSent_ = 0;
   uint64_t keyFramesAsked_ = 0;
-  /** A copy of the decoder's. */
-  DecodingStats decoding_;
+  uint32_t wantedSsrc_ = 0;
+  std::array<uint16_t, kMaximumWanted> wanted_;
+  size_t wantedCount_ = 0;
 
   // Of the codec thread.
-  std::unique_ptr<StreamDecoder> decoder_;
   bool flowing_ = false;
-  bool hasPlayed_ = false;
-  uint16_t lastPlayed_ = 0;
-  /** A gap was concealed before it was known what comes after it. */
-  bool concealedBlindly_ = false;
-  int64_t lastBlindLossUs_;
-  std::array<uint8_t, JitterBuffer::kMaximumPayloadBytes> payload_;
 };
 
 }  // namespace troupe

@@ -84,6 +84,19 @@ void RtpPacket::addExtension(uint8_t id, std::span<const uint8_t> value) {
   extensions_[extensionCount_++] = {id, value};
 }
 
+std::optional<RtpPacket> RtpPacket::retransmitted(uint32_t ssrc, uint8_t payloadType) const {
+  constexpr size_t kOriginalSequenceNumberBytes = 2;
+  // With nothing behind the number it is padding of a sender that probes for bandwidth.
+  if (payload_.size() <= kOriginalSequenceNumberBytes) return std::nullopt;
+  RtpPacket packet = *this;
+  packet.sequenceNumber_ = readU16(payload_.data());
+  packet.payload_ = payload_.subspan(kOriginalSequenceNumberBytes);
+  packet.headerBytes_ += kOriginalSequenceNumberBytes;
+  packet.ssrc_ = ssrc;
+  packet.payloadType_ = payloadType;
+  return packet;
+}
+
 std::span<const uint8_t> RtpPacket::extension(uint8_t id) const {
   if (id == 0) return {};
   for (const Extension& extension : extensions()) {

@@ -41,6 +41,12 @@ class RtpPacket {
    */
   static RtpParseError parse(std::span<const uint8_t> data, RtpPacket& packet);
 
+  /**
+   * The packet that this retransmission repeats (RFC 4588, section 4), as a view of the same bytes; nothing when it
+   * carries none. `ssrc` and `payloadType` are those of the stream that it belongs to.
+   */
+  std::optional<RtpPacket> retransmitted(uint32_t ssrc, uint8_t payloadType) const;
+
   bool marker() const { return marker_; }
   uint8_t payloadType() const { return payloadType_; }
   uint16_t sequenceNumber() const { return sequenceNumber_; }

@@ -22,6 +22,10 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   RtpPacket packet;
   if (RtpPacket::parse(bytes, packet) != RtpParseError::none) return 0;
   require(isInside(packet.payload(), bytes));
+  if (const auto original = packet.retransmitted(1, 2)) {
+    require(isInside(original->payload(), bytes) && !original->payload().empty());
+    require(original->headerBytes() + original->payload().size() + original->paddingBytes() == bytes.size());
+  }
   require(packet.headerBytes() + packet.payload().size() + packet.paddingBytes() == bytes.size());
 
   std::vector<uint8_t> buffer(kMaximumRtpPacketBytes);

@@ -152,6 +152,24 @@ TEST_CASE("RtpPacket keeps only so many extension elements") {
   CHECK(packet.extensions().size() == RtpPacket::kMaximumExtensions);
 }
 
+TEST_CASE("RtpPacket gives the packet that a retransmission repeats") {
+  Bytes bytes{0x80, 97, 0, 9, 0, 0, 0, 77, 0, 0, 0, 5, 0xff, 0xfe, 1, 2, 3};
+  RtpPacket packet;
+  REQUIRE(RtpPacket::parse(bytes, packet) == RtpParseError::none);
+  const auto original = packet.retransmitted(1234, 111);
+  REQUIRE(original.has_value());
+  CHECK(original->sequenceNumber() == 0xfffe);
+  CHECK(original->ssrc() == 1234);
+  CHECK(original->payloadType() == 111);
+  CHECK(original->timestamp() == 77);
+  CHECK(original->payload().size() == 3);
+  CHECK(original->payload()[0] == 1);
+  CHECK(original->headerBytes() + original->payload().size() == bytes.size());
+  bytes.resize(14);
+  REQUIRE(RtpPacket::parse(bytes, packet) == RtpParseError::none);
+  CHECK_FALSE(packet.retransmitted(1234, 111).has_value());
+}
+
 TEST_CASE("RTCP is told from RTP by its second byte") {
   CHECK(isRtcp(Bytes{0x80, 200}));
   CHECK(isRtcp(Bytes{0x80, 206}));

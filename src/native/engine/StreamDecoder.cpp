@@ -7,110 +7,164 @@ namespace troupe {
 namespace {
 
 /** What waits to be taken at most; a burst beyond it loses its oldest part. */
-constexpr int kMaximumReadyMs = 2 * AudioDecoder::kMaximumPacketMs;
-constexpr double kQuietDbov = -55;
+constexpr int kMaximumHeldMs = 2 * AudioDecoder::kMaximumPacketMs;
+constexpr int kHistoryMs = 30;
 /** A packet this short says that there is silence until the next one (RFC 6716, section 2.1.9). */
 constexpr size_t kSilencePacketBytes = 2;
 
-size_t samplesFor(const PcmFormat& format, int ms) {
-  return static_cast<size_t>(format.rateHz / 1000 * ms) * static_cast<size_t>(format.channels);
-}
-
 }  // namespace
 
-StreamDecoder::StreamDecoder(PcmFormat format)
-    : decoder_(format), scratch_(samplesFor(format, AudioDecoder::kMaximumPacketMs)) {
-  ready_.reserve(samplesFor(format, kMaximumReadyMs) + scratch_.size());
+StreamDecoder::StreamDecoder(PcmFormat format, const DecodingStats& stats)
+    : format_(format),
+      channels_(static_cast<size_t>(format.channels)),
+      scratch_(static_cast<size_t>(format.rateHz / 1000 * AudioDecoder::kMaximumPacketMs) * channels_),
+      stretcher_(format),
+      pitch_(format),
+      stats_(stats) {
+  pcm_.reserve(static_cast<size_t>(format.rateHz / 1000 * (kMaximumHeldMs + kHistoryMs)) * channels_ + 2 * scratch_.size());
 }
 
-void StreamDecoder::onPacket(std::span<const uint8_t> payload) {
-  const size_t made = decoder_.decode(payload, scratch_);
+void StreamDecoder::onPacket(AudioCodec codec, std::span<const uint8_t> payload) {
+  useCodec(codec);
+  const size_t made = decoder_->decode(payload, scratch_);
   if (made == 0) {
     ++stats_.packetsBroken;
-    onMissing(static_cast<uint32_t>(packetSamples_ * kMaximumRateHz / static_cast<size_t>(format().rateHz)), {});
+    conceal(packetSamples_);
     return;
   }
+  if (AudioDecoder::hasFec(codec, payload)) {
+    ++stats_.fecPackets;
+    ++stats_.fecPacketsUnused;
+  }
   packetSamples_ = made;
-  comfort_ = payload.size() <= kSilencePacketBytes;
+  comfort_ = codec == AudioCodec::opus && payload.size() <= kSilencePacketBytes;
   concealedUs_ = 0;
   flowing_ = true;
-  push(made, false);
+  push(0, made, false);
 }
 
-void StreamDecoder::onMissing(uint32_t duration, std::span<const uint8_t> next) {
-  // Opus makes up whole steps of 2.5 ms.
-  const size_t step = static_cast<size_t>(format().rateHz) / 400;
-  const size_t wanted = static_cast<size_t>(duration) * static_cast<size_t>(format().rateHz) / kMaximumRateHz;
-  const size_t samples = std::clamp(wanted / step * step, step, scratch_.size() / static_cast<size_t>(format().channels));
-  if (AudioDecoder::hasFec(next)) {
-    const size_t made = decoder_.recover(next, samples, scratch_);
-    if (made > 0) {
-      ++stats_.packetsRecovered;
-      flowing_ = true;
-      push(made, false);
-      return;
-    }
-  }
-  conceal(samples);
+void StreamDecoder::useCodec(AudioCodec codec) {
+  if (decoder_ && codec_ == codec) return;
+  joins_ = decoder_ != nullptr;
+  codec_ = codec;
+  decoder_ = AudioDecoder::create(codec, format_);
+}
+
+void StreamDecoder::onMissing(uint32_t duration) { conceal(samplesOf(duration)); }
+
+void StreamDecoder::onRepair(AudioCodec codec, std::span<const uint8_t> next, uint32_t whole, uint32_t duration) {
+  if (!decoder_ || codec != codec_ || !AudioDecoder::hasFec(codec, next)) return conceal(samplesOf(duration));
+  const size_t made = decoder_->recover(next, samplesOf(whole), scratch_);
+  if (made == 0) return conceal(samplesOf(duration));
+  // The packet itself is decoded next and counted there; its copy was of use.
+  --stats_.fecPacketsUnused;
+  const size_t wanted = std::min(made, samplesOf(duration));
+  joins_ = joins_ || wanted < made;
+  concealedUs_ = 0;
+  flowing_ = true;
+  push(made - wanted, wanted, false);
 }
 
 void StreamDecoder::conceal(size_t samplesPerChannel) {
-  if (!flowing_) return;
+  if (!flowing_ || samplesPerChannel == 0) return;
   const int64_t limitUs = comfort_ ? kMaximumComfortUs : kMaximumConcealUs;
+  const int64_t fadeFromUs = comfort_ ? kComfortFadeFromUs : kFadeFromUs;
   if (concealedUs_ >= limitUs) {
     flowing_ = false;
     return;
   }
-  if (concealedUs_ == 0) ++stats_.concealmentEvents;
-  const size_t made = decoder_.conceal(samplesPerChannel, scratch_);
-  concealedUs_ += static_cast<int64_t>(samplesPerChannel) * 1'000'000 / format().rateHz;
-  if (concealedUs_ >= limitUs) fade(std::span(scratch_).first(made * static_cast<size_t>(format().channels)));
-  push(made, true);
-}
-
-void StreamDecoder::fade(std::span<int16_t> samples) const {
-  for (size_t at = 0; at < samples.size(); ++at)
-    samples[at] = static_cast<int16_t>(int64_t{samples[at]} * static_cast<int64_t>(samples.size() - at) /
-                                       static_cast<int64_t>(samples.size()));
-}
-
-void StreamDecoder::push(size_t samplesPerChannel, bool concealed) {
-  const size_t count = samplesPerChannel * static_cast<size_t>(format().channels);
-  ready_.insert(ready_.end(), scratch_.begin(), scratch_.begin() + static_cast<ptrdiff_t>(count));
-  if (concealed) {
-    concealedReady_ = ready_.size();
-    stats_.concealedSamples += at48kHz(samplesPerChannel);
-    if (concealedUs_ >= kMaximumConcealUs) stats_.silentConcealedSamples += at48kHz(samplesPerChannel);
+  if (concealedUs_ == 0 && !comfort_) ++stats_.concealmentEvents;
+  // A step of Opus is 2.5 ms.
+  const size_t step = static_cast<size_t>(format_.rateHz) / 400;
+  const size_t wanted = std::clamp(samplesPerChannel / step * step, step, scratch_.size() / channels_);
+  const size_t made = decoder_->conceal(wanted, scratch_);
+  if (made == 0) {
+    flowing_ = false;
+    return;
   }
-  const size_t most = samplesFor(format(), kMaximumReadyMs);
-  if (ready_.size() <= most) return;
-  const size_t excess = ready_.size() - most;
-  ready_.erase(ready_.begin(), ready_.begin() + static_cast<ptrdiff_t>(excess));
-  concealedReady_ -= std::min(concealedReady_, excess);
+  fade(made, fadeFromUs, limitUs);
+  concealedUs_ += static_cast<int64_t>(made) * 1'000'000 / format_.rateHz;
+  push(0, made, !comfort_);
 }
+
+/** Fades `scratch_`, which begins at `concealedUs_`. */
+void StreamDecoder::fade(size_t samplesPerChannel, int64_t fromUs, int64_t toUs) {
+  for (size_t at = 0; at < samplesPerChannel; ++at) {
+    const int64_t placeUs = concealedUs_ + static_cast<int64_t>(at) * 1'000'000 / format_.rateHz;
+    if (placeUs <= fromUs) continue;
+    const int64_t left = std::max<int64_t>(0, toUs - placeUs);
+    for (size_t channel = 0; channel < channels_; ++channel) {
+      int16_t& sample = scratch_[at * channels_ + channel];
+      sample = static_cast<int16_t>(sample * left / (toUs - fromUs));
+    }
+  }
+}
+
+void StreamDecoder::push(size_t first, size_t samplesPerChannel, bool concealed) {
+  if (joins_) join(first, samplesPerChannel);
+  joins_ = false;
+  const auto begin = scratch_.begin() + static_cast<ptrdiff_t>(first * channels_);
+  pcm_.insert(pcm_.end(), begin, begin + static_cast<ptrdiff_t>(samplesPerChannel * channels_));
+  if (concealed) {
+    concealedUpTo_ = pcm_.size() / channels_;
+    stats_.concealedSamples += at48kHz(samplesPerChannel);
+    if (concealedUs_ > kFadeFromUs) stats_.silentConcealedSamples += at48kHz(samplesPerChannel);
+  }
+  const size_t most = static_cast<size_t>(format_.rateHz / 1000 * kMaximumHeldMs);
+  if (held() <= most) return;
+  const size_t excess = held() - most;
+  const auto oldest = pcm_.begin() + static_cast<ptrdiff_t>(played_ * channels_);
+  pcm_.erase(oldest, oldest + static_cast<ptrdiff_t>(excess * channels_));
+  concealedUpTo_ -= std::min(concealedUpTo_, excess);
+}
+
+/** Blends the beginning of what is new with how the old would go on if the voice repeated its last period. */
+void StreamDecoder::join(size_t first, size_t samplesPerChannel) {
+  const auto found = pitch_.find(pcm_);
+  if (found.period == 0) return;
+  const auto blended = static_cast<int64_t>(
+      std::min(samplesPerChannel, static_cast<size_t>(kBlendUs * format_.rateHz / 1'000'000)));
+  const int16_t* period = pcm_.data() + pcm_.size() - found.period * channels_;
+  for (int64_t at = 0; at < blended; ++at) {
+    for (size_t channel = 0; channel < channels_; ++channel) {
+      int16_t& sample = scratch_[(first + static_cast<size_t>(at)) * channels_ + channel];
+      const int64_t old = period[static_cast<size_t>(at) % found.period * channels_ + channel];
+      sample = static_cast<int16_t>((old * (blended - at) + sample * at) / blended);
+    }
+  }
+}
+
+int64_t StreamDecoder::heldUs() const { return static_cast<int64_t>(held()) * 1'000'000 / format_.rateHz; }
 
 bool StreamDecoder::take(PcmFrame& frame) {
-  const size_t count = format().samples();
-  // A packet whose turn moved by less than its length leaves a tick short.
-  if (ready_.size() < count && flowing_) conceal(format().samplesPerChannel());
-  if (ready_.size() < count) return false;
-  frame.format = format();
-  frame.concealed = concealedReady_ > 0;
-  std::copy_n(ready_.begin(), count, frame.samples.begin());
-  ready_.erase(ready_.begin(), ready_.begin() + static_cast<ptrdiff_t>(count));
-  concealedReady_ -= std::min(concealedReady_, count);
+  if (!hasTick()) return false;
+  const size_t count = format_.samplesPerChannel();
+  frame.format = format_;
+  frame.concealed = concealedUpTo_ > played_;
+  std::copy_n(pcm_.begin() + static_cast<ptrdiff_t>(played_ * channels_), format_.samples(), frame.samples.begin());
+  played_ += count;
+  const size_t history = static_cast<size_t>(format_.rateHz / 1000 * kHistoryMs);
+  if (played_ > history) {
+    const size_t gone = played_ - history;
+    pcm_.erase(pcm_.begin(), pcm_.begin() + static_cast<ptrdiff_t>(gone * channels_));
+    played_ -= gone;
+    concealedUpTo_ -= std::min(concealedUpTo_, gone);
+  }
   measure(frame);
-  shorten();
   return true;
 }
 
-void StreamDecoder::shorten() {
-  // After a tick is taken from a packet, all but that tick of it may be left. More is delay that nobody asked for.
-  const size_t count = format().samples();
-  const size_t expected = std::max(packetSamples_ * static_cast<size_t>(format().channels), count);
-  if (ready_.size() < (quiet_ ? expected : expected + 3 * count)) return;
-  ready_.erase(ready_.begin(), ready_.begin() + static_cast<ptrdiff_t>(count));
-  concealedReady_ -= std::min(concealedReady_, count);
+bool StreamDecoder::shorten(bool inHaste) {
+  const size_t removed = stretcher_.shorten(pcm_, played_, inHaste);
+  concealedUpTo_ -= std::min(concealedUpTo_, removed);
+  stats_.samplesRemoved += at48kHz(removed);
+  return removed > 0;
+}
+
+bool StreamDecoder::lengthen() {
+  const size_t inserted = stretcher_.lengthen(pcm_, played_);
+  stats_.samplesInserted += at48kHz(inserted);
+  return inserted > 0;
 }
 
 void StreamDecoder::measure(const PcmFrame& frame) {
@@ -118,11 +172,15 @@ void StreamDecoder::measure(const PcmFrame& frame) {
   stats_.audioLevel = meter_.linearRms();
   stats_.totalEnergy += stats_.audioLevel * stats_.audioLevel / kTicksPerSecond;
   stats_.samples += at48kHz(frame.format.samplesPerChannel());
-  quiet_ = meter_.take().rmsDbov < kQuietDbov;
+  meter_.take();
+}
+
+size_t StreamDecoder::samplesOf(uint32_t durationAt48kHz) const {
+  return static_cast<size_t>(durationAt48kHz) * static_cast<size_t>(format_.rateHz) / kMaximumRateHz;
 }
 
 size_t StreamDecoder::at48kHz(size_t samplesPerChannel) const {
-  return samplesPerChannel * static_cast<size_t>(kMaximumRateHz / format().rateHz);
+  return samplesPerChannel * static_cast<size_t>(kMaximumRateHz / format_.rateHz);
 }
 
 }  // namespace troupe

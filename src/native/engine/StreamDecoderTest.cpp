@@ -2,7 +2,9 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <cmath>
+#include <cstdlib>
 
 #include "OpusAudioEncoder.hpp"
 
@@ -45,67 +47,79 @@ TEST_SUITE("StreamDecoder") {
     PcmFrame frame;
     CHECK_FALSE(decoder.take(frame));
     for (const auto& packet : tonePackets(20)) {
-      decoder.onPacket(packet);
+      decoder.onPacket(AudioCodec::opus, packet);
       REQUIRE(decoder.take(frame));
       REQUIRE(decoder.take(frame));
       CHECK_FALSE(frame.concealed);
     }
     CHECK(decoder.isFlowing());
-    CHECK_FALSE(decoder.isQuiet());
     CHECK(decoder.stats().samples == 20 * kPacketUnits);
     CHECK(decoder.stats().concealedSamples == 0);
   }
 
-  TEST_CASE("brings a lost packet back from the one after it") {
-    StreamDecoder decoder(kFormat);
-    const auto packets = tonePackets(20);
-    PcmFrame frame;
-    for (size_t at = 0; at < 18; ++at) {
-      decoder.onPacket(packets[at]);
-      takeAll(decoder, 2);
+  TEST_CASE("brings a lost packet back from the one after it, whole or its end") {
+    for (const uint32_t wanted : {kPacketUnits, kPacketUnits / 2}) {
+      StreamDecoder decoder(kFormat);
+      const auto packets = tonePackets(20);
+      PcmFrame frame;
+      for (size_t at = 0; at < 18; ++at) {
+        decoder.onPacket(AudioCodec::opus, packets[at]);
+        takeAll(decoder, 2);
+      }
+      decoder.onRepair(AudioCodec::opus, packets[19], kPacketUnits, wanted);
+      CHECK(decoder.heldUs() == int64_t{wanted} * 1'000 / 48);
+      REQUIRE(decoder.take(frame));
+      CHECK_FALSE(frame.concealed);
+      CHECK(decoder.stats().fecPackets - decoder.stats().fecPacketsUnused == 1);
     }
-    decoder.onMissing(kPacketUnits, packets[19]);
-    REQUIRE(decoder.take(frame));
-    CHECK_FALSE(frame.concealed);
-    CHECK(decoder.stats().packetsRecovered == 1);
   }
 
-  TEST_CASE("conceals for a tenth of a second, then stalls until the next packet") {
+  TEST_CASE("conceals for a while, fading, then stalls until the next packet") {
     StreamDecoder decoder(kFormat);
     const auto packets = tonePackets(12);
     for (size_t at = 0; at < 10; ++at) {
-      decoder.onPacket(packets[at]);
+      decoder.onPacket(AudioCodec::opus, packets[at]);
       takeAll(decoder, 2);
     }
-    CHECK(takeAll(decoder) == StreamDecoder::kMaximumConcealUs / kTickUs);
+    PcmFrame frame;
+    int ticks = 0;
+    int loudest = 0;
+    for (decoder.onMissing(kPacketUnits / 2); decoder.take(frame); decoder.onMissing(kPacketUnits / 2)) {
+      ++ticks;
+      loudest = 0;
+      for (size_t at = 0; at < kFormat.samples(); ++at) loudest = std::max(loudest, std::abs(int{frame.samples[at]}));
+    }
+    CHECK(ticks == StreamDecoder::kMaximumConcealUs / kTickUs);
+    CHECK(loudest < 1'000);
     CHECK_FALSE(decoder.isFlowing());
     CHECK(decoder.stats().concealmentEvents == 1);
-    CHECK(decoder.stats().concealedSamples == 48'000 / 10);
-    decoder.onMissing(kPacketUnits, {});
-    CHECK(takeAll(decoder) == 0);
-    decoder.onPacket(packets[11]);
+    CHECK(decoder.stats().concealedSamples == 48 * StreamDecoder::kMaximumConcealUs / 1'000);
+    CHECK(decoder.stats().silentConcealedSamples == 48 * (StreamDecoder::kMaximumConcealUs - StreamDecoder::kFadeFromUs) / 1'000);
+    decoder.onPacket(AudioCodec::opus, packets[11]);
     CHECK(decoder.isFlowing());
   }
 
-  TEST_CASE("waits longer after a packet that announces silence") {
+  TEST_CASE("lets the noise go on after a packet that announces silence, and does not call it concealed") {
     StreamDecoder decoder(kFormat);
     const auto packets = tonePackets(10);
     for (const auto& packet : packets) {
-      decoder.onPacket(packet);
+      decoder.onPacket(AudioCodec::opus, packet);
       takeAll(decoder, 2);
     }
-    const std::vector<uint8_t> silence{packets.back()[0]};
-    decoder.onPacket(silence);
-    CHECK(takeAll(decoder) >= StreamDecoder::kMaximumComfortUs / kTickUs);
+    decoder.onPacket(AudioCodec::opus, std::vector<uint8_t>{packets.back()[0]});
+    int64_t ticks = takeAll(decoder);
+    for (decoder.onMissing(kPacketUnits / 2); decoder.hasTick(); decoder.onMissing(kPacketUnits / 2)) ticks += takeAll(decoder);
+    CHECK(ticks >= StreamDecoder::kMaximumComfortUs / kTickUs);
+    CHECK(decoder.stats().concealedSamples == 0);
   }
 
-  TEST_CASE("conceals a packet that is not Opus and counts it") {
+  TEST_CASE("conceals a packet that is broken and counts it") {
     StreamDecoder decoder(kFormat);
     for (const auto& packet : tonePackets(5)) {
-      decoder.onPacket(packet);
+      decoder.onPacket(AudioCodec::opus, packet);
       takeAll(decoder, 2);
     }
-    decoder.onPacket(std::vector<uint8_t>{0xff, 0xff});
+    decoder.onPacket(AudioCodec::opus, std::vector<uint8_t>{0xff, 0xff});
     PcmFrame frame;
     REQUIRE(decoder.take(frame));
     CHECK(frame.concealed);
@@ -114,7 +128,51 @@ TEST_SUITE("StreamDecoder") {
 
   TEST_CASE("loses the oldest of a burst that is too long to wait") {
     StreamDecoder decoder(kFormat);
-    for (const auto& packet : tonePackets(40)) decoder.onPacket(packet);
-    CHECK(takeAll(decoder, 100) <= 24 + StreamDecoder::kMaximumConcealUs / kTickUs);
+    for (const auto& packet : tonePackets(40)) decoder.onPacket(AudioCodec::opus, packet);
+    CHECK(takeAll(decoder, 100) == 24);
+  }
+
+  TEST_CASE("makes a tone shorter and longer by whole periods, without a step in it") {
+    StreamDecoder decoder(kFormat);
+    const auto packets = tonePackets(60);
+    std::vector<int16_t> heard;
+    PcmFrame frame;
+    for (size_t at = 0; at < packets.size(); ++at) {
+      decoder.onPacket(AudioCodec::opus, packets[at]);
+      // Two packets are kept in hand, enough to work with.
+      if (at < 2) continue;
+      if (at % 10 == 5) CHECK(decoder.shorten(false));
+      if (at % 10 == 9) CHECK(decoder.lengthen());
+      while (decoder.heldUs() > 50'000 && decoder.take(frame))
+        heard.insert(heard.end(), frame.samples.begin(), frame.samples.begin() + 160);
+    }
+    CHECK(decoder.stats().samplesInserted > 0);
+    CHECK(decoder.stats().samplesRemoved > 0);
+    int steepest = 0;
+    for (size_t at = 4'000; at < heard.size(); ++at) steepest = std::max(steepest, std::abs(heard[at] - heard[at - 1]));
+    // A tone of 200 Hz and 9000 moves by 707 a sample at most.
+    CHECK(steepest < 1'100);
+  }
+
+  TEST_CASE("goes over to another codec without a step") {
+    StreamDecoder decoder(kFormat);
+    std::vector<int16_t> heard;
+    PcmFrame frame;
+    const auto take = [&] {
+      while (decoder.take(frame)) heard.insert(heard.end(), frame.samples.begin(), frame.samples.begin() + 160);
+    };
+    for (const auto& packet : tonePackets(20)) {
+      decoder.onPacket(AudioCodec::opus, packet);
+      take();
+    }
+    const size_t changedAt = heard.size();
+    // Silence, in mu-law.
+    decoder.onPacket(AudioCodec::pcmu, std::vector<uint8_t>(160, 0xff));
+    take();
+    REQUIRE(heard.size() == changedAt + 320);
+    int steepest = 0;
+    for (size_t at = changedAt - 100; at < heard.size(); ++at) steepest = std::max(steepest, std::abs(heard[at] - heard[at - 1]));
+    CHECK(steepest < 1'000);
+    CHECK(std::abs(heard.back()) < 100);
   }
 }

@@ -63,6 +63,8 @@ struct SenderOptions {
 
 struct ForwardingOptions {
   std::string mid;
+  /** Hz of the RTP clock; the receiver's codec says it. */
+  uint32_t clockRate = 48'000;
   uint32_t ssrc = 0;
   std::string cname;
   /** At the receiver, and at the far peer. */
@@ -85,14 +87,21 @@ struct InboundStats {
   uint64_t packetsDuplicated = 0;
   double jitter = 0;
   double jitterBufferDelay = 0;
+  double jitterBufferTargetDelay = 0;
+  double jitterBufferMinimumDelay = 0;
   uint64_t jitterBufferEmittedCount = 0;
   uint64_t totalSamplesReceived = 0;
   uint64_t concealedSamples = 0;
   uint64_t silentConcealedSamples = 0;
   uint64_t concealmentEvents = 0;
+  uint64_t insertedSamplesForDeceleration = 0;
+  uint64_t removedSamplesForAcceleration = 0;
   uint64_t nackCount = 0;
   uint64_t pliCount = 0;
   uint64_t fecPacketsReceived = 0;
+  uint64_t fecPacketsDiscarded = 0;
+  uint64_t retransmittedPacketsReceived = 0;
+  uint64_t retransmittedBytesReceived = 0;
   double audioLevel = 0;
   double totalAudioEnergy = 0;
   double totalSamplesDuration = 0;
