@@ -83,11 +83,12 @@ void AudioPlayout::stretch(int64_t nowUs) {
   const bool inHaste = excessUs > kHasteUs;
   if (!inHaste && ticksSinceStretch_ < kTicksBetweenStretches) return;
   bool stretched = false;
-  if (excessUs > kLongUs + spreadUs / 8) {
+  if (excessUs > kToleranceUs + spreadUs / 8) {
     while (!decoder_->canShorten() && decodeEarly(nowUs)) {
     }
-    stretched = decoder_->shorten(inHaste);
-  } else if (excessUs < -kShortUs - spreadUs / 4) {
+    // With less in hand, what is taken out now may be concealed next.
+    stretched = decoder_->canShorten() && decoder_->shorten(inHaste);
+  } else if (excessUs < -kToleranceUs - spreadUs / 4) {
     stretched = decoder_->lengthen();
   }
   if (stretched) ticksSinceStretch_ = 0;

@@ -23,9 +23,11 @@ struct PlayoutStats {
  */
 class AudioPlayout {
  public:
-  /** How far the delay may be off before time is stretched; jitter makes both wider, since it blurs what is measured. */
-  static constexpr int64_t kLongUs = 7'000;
-  static constexpr int64_t kShortUs = 10'000;
+  /**
+   * How far the delay may be off before time is stretched: more than half the longest period, or it would be stretched
+   * back and forth. Jitter makes it wider, since it blurs what is measured.
+   */
+  static constexpr int64_t kToleranceUs = 8'000;
   /** From this excess on time is stretched at every tick and less fussily. */
   static constexpr int64_t kHasteUs = 60'000;
   /** Otherwise only once in this many ticks: one stretch in the same syllable is enough. */

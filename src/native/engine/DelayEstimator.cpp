@@ -10,7 +10,9 @@ constexpr int64_t kUnknownUs = INT64_MAX;
 
 void DelayEstimator::onPacket(int64_t mediaUs, int64_t arrivalUs) {
   const int64_t transitUs = arrivalUs - mediaUs;
+  const int64_t beforeUs = hasFastest() ? fastestUs_ : transitUs;
   updateFastest(transitUs, arrivalUs);
+  if (fastestUs_ - beforeUs >= kPathChangeUs) moveSpread(fastestUs_ - beforeUs);
   updateSpread(transitUs - fastestUs_);
 }
 
@@ -35,6 +37,17 @@ void DelayEstimator::updateSpread(int64_t lateUs) {
   for (float& weight : histogram_) weight *= static_cast<float>(kept);
   const auto bucket = static_cast<size_t>(std::clamp<int64_t>(lateUs / kBucketUs, 0, kBuckets - 1));
   histogram_[bucket] += static_cast<float>(1 - kept);
+  measureSpread();
+}
+
+void DelayEstimator::moveSpread(int64_t us) {
+  const auto by = std::min(kBuckets - 1, static_cast<size_t>(us / kBucketUs));
+  for (size_t bucket = 1; bucket <= by; ++bucket) histogram_[0] += histogram_[bucket];
+  std::move(histogram_.begin() + static_cast<ptrdiff_t>(by) + 1, histogram_.end(), histogram_.begin() + 1);
+  std::fill(histogram_.end() - static_cast<ptrdiff_t>(by), histogram_.end(), 0.0F);
+}
+
+void DelayEstimator::measureSpread() {
   double beyond = 0;
   size_t reached = kBuckets;
   while (reached > 1 && beyond + histogram_[reached - 1] <= 1 - kQuantile) beyond += histogram_[--reached];

@@ -21,6 +21,8 @@ class DelayEstimator {
   static constexpr double kForgetting = 0.998;
   /** How far back the fastest packet is looked for. */
   static constexpr int64_t kWindowUs = 2'000'000;
+  /** When even the fastest packets have become this much slower, that is the path and not jitter. */
+  static constexpr int64_t kPathChangeUs = 30'000;
 
   /** `mediaUs`: the packet's place in its stream, of any origin but the same for all packets of a run. */
   void onPacket(int64_t mediaUs, int64_t arrivalUs);
@@ -40,7 +42,10 @@ class DelayEstimator {
   static constexpr int64_t kPartUs = kWindowUs / static_cast<int64_t>(kParts);
 
   void updateFastest(int64_t transitUs, int64_t arrivalUs);
+  /** Packets counted as later than the fastest by `us` less, since the fastest has become slower. */
+  void moveSpread(int64_t us);
   void updateSpread(int64_t lateUs);
+  void measureSpread();
 
   /** The least transit time in each tenth of the window, by the number of that tenth. */
   std::array<int64_t, kParts> leastUs_{};

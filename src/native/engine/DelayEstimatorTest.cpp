@@ -84,6 +84,8 @@ TEST_SUITE("DelayEstimator") {
     for (; frame < 500; ++frame) estimator.onPacket(frame * kFrameUs, frame * kFrameUs + 20 * kMs);
     for (; frame < 640; ++frame) estimator.onPacket(frame * kFrameUs, frame * kFrameUs + 90 * kMs);
     CHECK(estimator.fastestTransitUs() == 90 * kMs);
+    // That was no jitter.
+    CHECK(estimator.spreadUs() == 0);
   }
 
   TEST_CASE("keeps the spread and forgets the transit time when a new run begins") {

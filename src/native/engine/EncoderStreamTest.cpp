@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "AudioDecoder.hpp"
+#include "OpusAudioDecoder.hpp"
 #include "Source.hpp"
 
 using namespace troupe;
@@ -82,7 +82,7 @@ int peakOf(std::span<const int16_t> pcm) {
 
 /** When the last packet went out in which something can be heard. */
 int64_t lastAudibleUs(const std::vector<SentPacket>& sent) {
-  AudioDecoder decoder(kFormat);
+  OpusAudioDecoder decoder(kFormat);
   std::vector<int16_t> pcm(48 * AudioDecoder::kMaximumPacketMs);
   int64_t last = 0;
   for (const auto& packet : sent) {
@@ -111,7 +111,7 @@ TEST_SUITE("EncoderStream") {
       CHECK(bench.sent().size() >= packets - 1);
       CHECK(bench.sent().size() <= packets);
       for (const auto& packet : bench.sent())
-        CHECK(AudioDecoder::durationAt48kHz(packet.payload) == static_cast<size_t>(48 * frameMs));
+        CHECK(OpusAudioDecoder::durationAt48kHz(packet.payload) == static_cast<size_t>(48 * frameMs));
     }
   }
 
