@@ -231,6 +231,15 @@ describe("a session and a foreign stack", () => {
     return connection.addTrack(audio);
   }
 
+  /** Reports come too, and before anything is played. */
+  function firstRtp(track: nodeDataChannel.Track): Promise<Buffer> {
+    return new Promise((resolve) => {
+      track.onMessage((packet: Buffer) => {
+        if (packet.readUInt8(1) < 192 || packet.readUInt8(1) > 223) resolve(packet);
+      });
+    });
+  }
+
   it("connect and pass packets and messages when it answers", async () => {
     const stage = create("offerer");
     const connection = foreign();
@@ -242,7 +251,7 @@ describe("a session and a foreign stack", () => {
     stage.addApplication();
     const channel = stage.openChannel("#chat");
     const track = opusTrack(connection, both.mid);
-    const packet = new Promise<Buffer>((resolve) => track.onMessage(resolve));
+    const packet = firstRtp(track);
     const message = new Promise<string>((resolve) => {
       connection.onDataChannel((theirs) => theirs.onMessage((data) => resolve(String(data))));
     });
@@ -271,7 +280,7 @@ describe("a session and a foreign stack", () => {
     const tracks: string[] = [];
     client.events.on("track", (_, streamId) => tracks.push(streamId));
     const track = opusTrack(connection, "audio");
-    const packet = new Promise<Buffer>((resolve) => track.onMessage(resolve));
+    const packet = firstRtp(track);
     connection.setLocalDescription("offer");
     const answer = client.acceptOffer(connection.localDescription()!.sdp, () => ({
       send: { streamId: "me" },

@@ -37,14 +37,15 @@ PlayoutStats AudioPlayout::stats() const {
   return {buffer_.stats(), decoding_};
 }
 
-void AudioPlayout::pause() {
-  std::lock_guard lock(mutex_);
-  buffer_.reset();
+void AudioPlayout::setFormat(PcmFormat format) {
+  if (format != decoder_->format()) decoder_ = std::make_unique<StreamDecoder>(format, decoder_->stats());
 }
 
-void AudioPlayout::setFormat(PcmFormat format) {
-  if (format == decoder_->format()) return;
-  decoder_ = std::make_unique<StreamDecoder>(format, decoder_->stats());
+void AudioPlayout::pause() {
+  // A fresh one has no codec's decoder yet.
+  decoder_ = std::make_unique<StreamDecoder>(decoder_->format(), decoder_->stats());
+  std::lock_guard lock(mutex_);
+  buffer_.reset();
 }
 
 bool AudioPlayout::produce(int64_t nowUs, PcmFrame& frame) {

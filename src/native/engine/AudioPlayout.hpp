@@ -43,11 +43,11 @@ class AudioPlayout {
   /** As JitterBuffer::dueUs. */
   int64_t dueUs(int packets) const;
   PlayoutStats stats() const;
-  /** Nobody listens for a while: what waits is dropped, the figures stay. */
-  void pause();
 
   // From the thread that makes ticks.
   void setFormat(PcmFormat format);
+  /** Nobody listens for a while: what waits and the decoder are dropped, the figures stay. */
+  void pause();
   const PcmFormat& format() const { return decoder_->format(); }
   /** The tick's frame; false when there is nothing to hear. */
   bool produce(int64_t nowUs, PcmFrame& frame);

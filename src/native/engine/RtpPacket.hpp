@@ -57,8 +57,6 @@ class RtpPacket {
 
   /** Without padding. */
   std::span<const uint8_t> payload() const { return payload_; }
-  /** For what was decrypted; `payload` must outlive the view. The bytes of the whole packet stay as they came. */
-  void replacePayload(std::span<const uint8_t> payload) { payload_ = payload; }
   size_t headerBytes() const { return headerBytes_; }
   size_t paddingBytes() const { return paddingBytes_; }
   std::span<const uint8_t> bytes() const { return bytes_; }
