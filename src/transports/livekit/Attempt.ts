@@ -26,10 +26,11 @@ import {
 import type { DriverEvent } from "../../actors/index.ts";
 import type { ConnectionHost, LocalTrack, StatsEntry } from "../../connection/index.ts";
 import { type Clock, type Logger, TroupeError } from "../../core/index.ts";
-import type { EngineReceiver, EngineSender } from "../../media/index.ts";
+import type { EngineReceiver } from "../../media/index.ts";
 import type { Session } from "../../webrtc/index.ts";
 import type { DataKind } from "./DataPath.ts";
 import { disconnectReasonOf } from "./disconnectReason.ts";
+import type { TransformTarget } from "./e2ee/index.ts";
 import { ConnectError, PublishTrackError } from "./errors.ts";
 import { MediaSession } from "./MediaSession.ts";
 import type { AudioPublishSettings, LiveKitSettings } from "./options.ts";
@@ -67,9 +68,11 @@ export interface RoomListener {
   resumed(reconnect: ReconnectResponse): void;
   /** Every message of the server after the first. */
   response(response: SignalResponse): void;
-  mediaArrived(trackSid: string, key: string, receiver: EngineReceiver): void;
+  mediaArrived(trackSid: string, key: string): void;
   mediaGone(trackSid: string): void;
-  senderReady(track: LocalTrack, sender: EngineSender): void;
+  /** A track of ours is about to be sent, or one of somebody else to be heard. */
+  encrypt(track: LocalTrack, target: TransformTarget): void;
+  decrypt(identity: string, info: TrackInfo, target: TransformTarget): void;
   trackPublished(track: LocalTrack, info: TrackInfo): void;
   /** The server refused it, or cannot take it. */
   publishFailed(track: LocalTrack, error: TroupeError): void;
@@ -82,7 +85,7 @@ export interface RoomListener {
     receiveStates: DataChannelReceiveState[];
   };
   /** What the tracks of this room are encrypted by. */
-  encryption(): Encryption_Type;
+  readonly encryptionType: Encryption_Type;
 }
 
 /** What the attempts of one connection share. */
@@ -119,6 +122,8 @@ export class Attempt {
   #media: MediaSession | undefined;
   #participant: ParticipantInfo | undefined;
   #connected = false;
+  /** Whether the server does not know of our state: from a loss until the SyncState of the resume. */
+  #isAway = false;
   #mendTimer: unknown;
   #mendingSinceUs = 0;
   #reason = ReconnectReason.RR_UNKNOWN;
@@ -128,7 +133,12 @@ export class Attempt {
   constructor(context: AttemptContext, report: (event: DriverEvent) => void) {
     this.#context = context;
     this.#report = report;
-    this.#tracks = new RemoteTracks(context.host, (event) => this.#tell(event), context.trackKeys);
+    this.#tracks = new RemoteTracks(
+      context.host,
+      (event) => this.#tell(event),
+      context.trackKeys,
+      (identity, info, target) => context.room.decrypt(identity, info, target),
+    );
   }
 
   get isOpen(): boolean {
@@ -267,8 +277,7 @@ export class Attempt {
   /** Sends now, or once the signalling is back. */
   send(message: SignalMessage): void {
     if (this.#phase === "closed") return;
-    const isAway = this.#phase === "lost" || this.#phase === "resuming";
-    if (!isAway && this.#client?.send(message)) return;
+    if (!this.#isAway && this.#client?.send(message)) return;
     // A resume offers and trickles by itself.
     if (message.case === "offer" || message.case === "trickle") return;
     if (this.#queue.length >= MAXIMUM_QUEUED_MESSAGES) {
@@ -404,12 +413,12 @@ export class Attempt {
         negotiated: () => this.#onNegotiated(),
         state: (state, reason) => this.#onTransportState(state, reason),
         liveness: (state) => this.#onLiveness(state),
-        senderReady: (track, sender) => {
-          room.senderReady(track, sender);
+        senderReady: (track, sender, target) => {
+          room.encrypt(track, target);
           host.senderReady(track.id, sender);
         },
         senderGone: (track) => host.senderGone(track.id),
-        receiverReady: (sid, receiver) => this.#onReceiver(sid, receiver),
+        receiverReady: (sid, receiver, target) => this.#onReceiver(sid, receiver, target),
         receiverGone: (sid) => {
           this.#tracks.gone(sid);
           room.mediaGone(sid);
@@ -423,10 +432,10 @@ export class Attempt {
     return this.#media;
   }
 
-  #onReceiver(sid: string, receiver: EngineReceiver): void {
-    this.#tracks.ready(sid, receiver);
+  #onReceiver(sid: string, receiver: EngineReceiver, target: TransformTarget): void {
+    this.#tracks.ready(sid, receiver, target);
     const key = this.#tracks.keyOf(sid);
-    if (key) this.#context.room.mediaArrived(sid, key, receiver);
+    if (key) this.#context.room.mediaArrived(sid, key);
   }
 
   #onParticipants(participants: readonly ParticipantInfo[]): void {
@@ -522,6 +531,7 @@ export class Attempt {
   /** The signalling is gone or of no use; media goes on by itself. */
   #lose(reason: ReconnectReason, code: number, text: string): void {
     this.#phase = "lost";
+    this.#isAway = true;
     this.#reason = reason;
     this.#endMending();
     this.#client?.close();
@@ -533,6 +543,7 @@ export class Attempt {
     if (this.#phase !== "resuming" || !media) return;
     this.#client?.startPings(0, 0);
     this.#sendSyncState(media);
+    this.#isAway = false;
     this.#context.room.resumed(reconnect);
     const queued = this.#queue.splice(0);
     for (const message of queued) this.#client?.send(message);
@@ -626,7 +637,7 @@ export class Attempt {
       stereo: options.stereo,
       stream: options.stream,
       audioFeatures: features,
-      encryption: this.#context.room.encryption(),
+      encryption: this.#context.room.encryptionType,
     });
   }
 

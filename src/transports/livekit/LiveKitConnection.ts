@@ -5,6 +5,7 @@ import type { AudioProducer } from "../../media/index.ts";
 import type { DataHub } from "./data/index.ts";
 import { disconnectReasonOf, type LiveKitDisconnectReason } from "./disconnectReason.ts";
 import { LiveKitDriver, type LiveKitDriverParts } from "./driver.ts";
+import type { EncryptionManager } from "./e2ee/index.ts";
 import { PublishTrackError, UnpublishTrackError } from "./errors.ts";
 import { DATA_EVENTS, type LiveKitConnectionEvents, ROOM_EVENTS } from "./events.ts";
 import { type AudioPublishOptions, type LiveKitSettings, parsePublishOptions } from "./options.ts";
@@ -79,6 +80,8 @@ export class LiveKitConnection extends Connection<LiveKitConnectionEvents> {
         return connection.tracks;
       },
       autoSubscribe: settings.autoSubscribe,
+      encryption: settings.encryption,
+      e2ee: settings.e2ee,
       clock: driverParts.clock,
     });
     parts.room = this.#room;
@@ -178,6 +181,11 @@ export class LiveKitConnection extends Connection<LiveKitConnectionEvents> {
     return this.#room.data;
   }
 
+  /** End-to-end encryption: keys, cryptors and whether it is on. */
+  get encryption(): EncryptionManager {
+    return this.#room.encryption;
+  }
+
   // Tracks
 
   override start(): void {
@@ -262,7 +270,11 @@ export class LiveKitConnection extends Connection<LiveKitConnectionEvents> {
   }
 
   #follow(): void {
-    const { model, data } = this.#room;
+    const { model, data, encryption } = this.#room;
+    encryption.events.on("stateChanged", (identity, state) => {
+      const participant = model.participantWithIdentity(identity);
+      if (participant) this.emitExtra("encryptionStateChanged", participant, state);
+    });
     for (const name of ROOM_EVENTS) model.on(name, (...args) => this.emitExtra(name, ...(args as never)));
     for (const name of DATA_EVENTS)
       data.events.on(name, (...args) => this.emitExtra(name, ...(args as never)));
@@ -274,6 +286,7 @@ export class LiveKitConnection extends Connection<LiveKitConnectionEvents> {
     this.on("disconnected", (code) => {
       this.#disconnectReason = disconnectReasonOf(code);
       data.close();
+      encryption.close();
     });
   }
 }

@@ -4,6 +4,7 @@ import { type Clock, type Logger, TroupeError } from "../../core/index.ts";
 import type { EngineReceiver, EngineSender } from "../../media/index.ts";
 import type { Session, Transceiver } from "../../webrtc/index.ts";
 import { type DataKind, DataPath } from "./DataPath.ts";
+import type { TransformTarget } from "./e2ee/index.ts";
 import type { SignalMessage } from "./signal/SignalClient.ts";
 
 /** How long an answer may take, in ms. */
@@ -18,15 +19,18 @@ export interface MediaListener {
   negotiated(): void;
   state(state: string, reason: string): void;
   liveness(state: "flowing" | "stalled"): void;
-  senderReady(track: LocalTrack, sender: EngineSender): void;
+  /** It has no producer yet: what encrypts it is set first. */
+  senderReady(track: LocalTrack, sender: EngineSender, target: TransformTarget): void;
   senderGone(track: LocalTrack): void;
   /** `receiver` brings the server's track of this sid from now on. */
-  receiverReady(trackSid: string, receiver: EngineReceiver): void;
+  receiverReady(trackSid: string, receiver: EngineReceiver, target: TransformTarget): void;
   receiverGone(trackSid: string): void;
   data(kind: DataKind, data: Buffer): void;
   dataOpen(): void;
   failed(error: TroupeError): void;
 }
+
+type Transform = Parameters<TransformTarget["setTransform"]>[0];
 
 interface Published {
   track: LocalTrack;
@@ -234,7 +238,9 @@ export class MediaSession {
       const { sender } = published.transceiver;
       if (sender === published.sender) continue;
       published.sender = sender;
-      if (sender) this.#listener.senderReady(published.track, sender);
+      const { transceiver } = published;
+      const target = { setTransform: (it: Transform) => transceiver.setSenderTransform(it) };
+      if (sender) this.#listener.senderReady(published.track, sender, target);
       else this.#listener.senderGone(published.track);
     }
     for (const [transceiver, { sid, receiver }] of [...this.#received]) {
@@ -247,7 +253,8 @@ export class MediaSession {
       const sid = this.#sidOf(transceiver);
       if (!receiver || !sid || this.#received.has(transceiver)) continue;
       this.#received.set(transceiver, { sid, receiver });
-      this.#listener.receiverReady(sid, receiver);
+      const target = { setTransform: (it: Transform) => transceiver.setReceiverTransform(it) };
+      this.#listener.receiverReady(sid, receiver, target);
     }
   }
 

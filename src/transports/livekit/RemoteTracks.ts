@@ -2,6 +2,7 @@ import { type ParticipantInfo, ParticipantInfo_State, type TrackInfo, TrackType 
 import type { DriverEvent } from "../../actors/index.ts";
 import type { ConnectionHost } from "../../connection/index.ts";
 import type { EngineReceiver } from "../../media/index.ts";
+import type { TransformTarget } from "./e2ee/index.ts";
 
 interface Known {
   identity: string;
@@ -16,15 +17,23 @@ export class RemoteTracks {
   readonly #host: ConnectionHost;
   readonly #report: (event: DriverEvent) => void;
   readonly #keys: Map<string, string>;
+  readonly #beforeAttach: (identity: string, info: TrackInfo, target: TransformTarget) => void;
   readonly #known = new Map<string, Known>();
-  readonly #receivers = new Map<string, EngineReceiver>();
+  readonly #receivers = new Map<string, { receiver: EngineReceiver; target: TransformTarget }>();
   readonly #added = new Set<string>();
   readonly #video = new Set<string>();
 
-  constructor(host: ConnectionHost, report: (event: DriverEvent) => void, keys: Map<string, string>) {
+  /** @param beforeAttach what is to decrypt a track is set before anybody hears it. */
+  constructor(
+    host: ConnectionHost,
+    report: (event: DriverEvent) => void,
+    keys: Map<string, string>,
+    beforeAttach: (identity: string, info: TrackInfo, target: TransformTarget) => void,
+  ) {
     this.#host = host;
     this.#report = report;
     this.#keys = keys;
+    this.#beforeAttach = beforeAttach;
   }
 
   /** What the server says of participants: all of them after a join, else those that changed. */
@@ -68,8 +77,8 @@ export class RemoteTracks {
     return undefined;
   }
 
-  ready(trackSid: string, receiver: EngineReceiver): void {
-    this.#receivers.set(trackSid, receiver);
+  ready(trackSid: string, receiver: EngineReceiver, target: TransformTarget): void {
+    this.#receivers.set(trackSid, { receiver, target });
     this.#attach(trackSid);
   }
 
@@ -103,16 +112,17 @@ export class RemoteTracks {
 
   /** Media and the word of whom it is of may come in either order. */
   #attach(trackSid: string): void {
-    const receiver = this.#receivers.get(trackSid);
+    const media = this.#receivers.get(trackSid);
     const known = this.#known.get(trackSid);
     const key = this.#keys.get(trackSid);
-    if (!receiver || !known || !key) return;
+    if (!media || !known || !key) return;
     if (!this.#added.has(trackSid)) {
+      this.#beforeAttach(known.identity, known.info, media.target);
       this.#added.add(trackSid);
       this.#report({ type: "track.added", track: { key, kind: "audio", senderId: known.identity } });
       if (known.info.muted) this.#host.trackMuted(key, true);
     }
-    this.#host.receiverReady(key, receiver);
+    this.#host.receiverReady(key, media.receiver);
   }
 
   #end(trackSid: string): void {

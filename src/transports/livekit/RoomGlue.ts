@@ -12,13 +12,16 @@ import type { RoomListener } from "./Attempt.ts";
 import type { DataKind } from "./DataPath.ts";
 import { DataHub, type DataParticipant, type DataPort } from "./data/index.ts";
 import type { LiveKitDriver } from "./driver.ts";
-import { type LocalTrackPublication, RoomModel } from "./room/index.ts";
+import { EncryptionManager, type EncryptionOptions, type TransformTarget } from "./e2ee/index.ts";
+import { encryptionTypeOf, type LocalTrackPublication, RoomModel } from "./room/index.ts";
 
 /** What the glue asks of the connection above it. */
 export interface GlueOwner {
   readonly driver: LiveKitDriver | undefined;
   readonly tracks: readonly RemoteTrack[];
   readonly autoSubscribe: boolean;
+  readonly encryption?: EncryptionOptions;
+  readonly e2ee?: EncryptionOptions;
   readonly clock?: Clock;
 }
 
@@ -26,6 +29,7 @@ export interface GlueOwner {
 export class RoomGlue implements RoomListener {
   readonly model: RoomModel;
   readonly data: DataHub;
+  readonly encryption: EncryptionManager;
   readonly #owner: GlueOwner;
   readonly #publishing = new Map<LocalTrack, PromiseWithResolvers<LocalTrackPublication>>();
   #serverVersion: string | undefined;
@@ -37,6 +41,11 @@ export class RoomGlue implements RoomListener {
       signal: { send: (message) => this.#driver.signal(message) },
       autoSubscribe,
       clock,
+    });
+    this.encryption = new EncryptionManager({
+      encryption: owner.encryption,
+      e2ee: owner.e2ee,
+      localIdentity: () => this.#localIdentity,
     });
     this.data = new DataHub(this.#port(), { clock });
     this.model.on("participantDisconnected", ({ identity, sid }) => this.data.participantLeft(identity, sid));
@@ -58,6 +67,7 @@ export class RoomGlue implements RoomListener {
   joined(join: JoinResponse): void {
     const isFirst = !this.model.isJoined;
     this.#serverVersion = join.serverInfo?.version || join.serverVersion || undefined;
+    this.encryption.setServerTrailer(join.sifTrailer);
     this.model.joined(join);
     if (!isFirst) this.data.rejoined();
   }
@@ -82,10 +92,17 @@ export class RoomGlue implements RoomListener {
   }
 
   mediaGone(trackSid: string): void {
+    this.encryption.removeTrack(trackSid);
     this.model.mediaGone(trackSid);
   }
 
-  senderReady(): void {}
+  encrypt(track: LocalTrack, target: TransformTarget): void {
+    this.encryption.addLocalTrack(this.#owner.driver?.infoOf(track)?.sid ?? track.id, target);
+  }
+
+  decrypt(identity: string, { sid, encryption }: TrackInfo, target: TransformTarget): void {
+    this.encryption.addRemoteTrack(identity, sid, encryptionTypeOf(encryption), target);
+  }
 
   trackPublished(track: LocalTrack, info: TrackInfo): void {
     this.model.localPublished(info, track);
@@ -109,19 +126,23 @@ export class RoomGlue implements RoomListener {
     };
   }
 
-  encryption(): Encryption_Type {
-    return Encryption_Type.NONE;
+  get encryptionType(): Encryption_Type {
+    return this.encryption.keyProvider ? Encryption_Type.GCM : Encryption_Type.NONE;
   }
 
   get #driver(): LiveKitDriver {
     return this.#owner.driver!;
   }
 
+  get #localIdentity(): string {
+    return this.model.isJoined ? this.model.localParticipant.identity : "";
+  }
+
   #port(): DataPort {
     const glue = this;
     return {
       get localIdentity() {
-        return glue.model.isJoined ? glue.model.localParticipant.identity : "";
+        return glue.#localIdentity;
       },
       get localSid() {
         return glue.model.isJoined ? glue.model.localParticipant.sid : "";
@@ -132,6 +153,7 @@ export class RoomGlue implements RoomListener {
       get serverVersion() {
         return glue.#serverVersion;
       },
+      encryption: this.encryption.dataEncryption,
       participants: () => [...this.model.remoteParticipants.values()] satisfies DataParticipant[],
       send: (kind, packet) => this.#driver.sendData(kind, packet),
     };

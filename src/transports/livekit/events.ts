@@ -1,8 +1,13 @@
+import type { CryptorState } from "../../native/index.ts";
 import type { DataHubEvents } from "./data/index.ts";
-import type { RoomEvents } from "./room/index.ts";
+import type { AnyParticipant, RoomEvents } from "./room/index.ts";
 
 /** What a LiveKitConnection reports beyond what every connection does. */
-export type LiveKitConnectionEvents = RoomEvents & Omit<DataHubEvents, "dropped">;
+export type LiveKitConnectionEvents = RoomEvents &
+  Omit<DataHubEvents, "dropped"> & {
+    /** A track of the participant's is encrypted or decrypted now, or cannot be. */
+    encryptionStateChanged: [participant: AnyParticipant, state: CryptorState];
+  };
 
 type Names<Events> = Record<keyof Events & string, true>;
 

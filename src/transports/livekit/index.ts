@@ -6,6 +6,14 @@ import { type LiveKitOptions, parseLiveKitOptions } from "./options.ts";
 export * from "./data/index.ts";
 export { DISCONNECT_REASONS, type LiveKitDisconnectReason } from "./disconnectReason.ts";
 export {
+  type EncryptionManager,
+  type EncryptionOptions,
+  type FrameCryptor,
+  type KeyDerivation,
+  KeyProvider,
+  type KeyProviderOptions,
+} from "./e2ee/index.ts";
+export {
   ConnectError,
   type ConnectFailure,
   PublishDataError,

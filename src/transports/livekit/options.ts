@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { parseOptions } from "../../core/index.ts";
 import type { AudioProducer } from "../../media/index.ts";
+import { encryptionSchema } from "./e2ee/index.ts";
 
 const positive = (what: string) => z.int(what).min(1, what);
 
@@ -76,6 +77,10 @@ const schema = z.strictObject(
     joinRetries: z.int("0 to 20").min(0, "0 to 20").max(20, "0 to 20").default(3),
     /** Whether one peer connection carries both directions; `auto` falls back to two at older servers. */
     peerConnections: z.enum(["auto", "single", "dual"], { error: "auto, single or dual" }).default("auto"),
+    /** End-to-end encryption of audio and data. */
+    encryption: encryptionSchema.optional(),
+    /** Of audio alone; deprecated in the official SDKs, where `encryption` took its place. */
+    e2ee: encryptionSchema.optional(),
     rtcConfiguration: rtcConfiguration.default(rtcConfiguration.parse({})),
     /** Published as soon as the connection starts: `connection.publish(audioSource)` in short. */
     audioSource: z

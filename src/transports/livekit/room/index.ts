@@ -22,3 +22,4 @@ export type {
   TrackKind,
   TrackSource,
 } from "./values.ts";
+export { encryptionTypeOf } from "./values.ts";

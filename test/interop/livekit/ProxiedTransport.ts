@@ -1,0 +1,68 @@
+import { TypedEvents } from "../../../src/core/index.ts";
+import type {
+  DataChannelOptions,
+  EnginePeer,
+  TransportParameters,
+  TransportStats,
+} from "../../../src/native/index.ts";
+import { NativePeerTransport, type PeerTransport } from "../../../src/webrtc/index.ts";
+import type { UdpProxy } from "./UdpProxy.ts";
+
+type Events = PeerTransport["events"] extends TypedEvents<infer Named> ? Named : never;
+
+/** A transport whose one way to the server is through a proxy: neither side learns the other's own addresses. */
+export class ProxiedTransport implements PeerTransport {
+  readonly events = new TypedEvents<Events>();
+  readonly #inner = new NativePeerTransport({ controlling: true });
+  readonly #proxy: UdpProxy;
+
+  constructor(proxy: UdpProxy) {
+    this.#proxy = proxy;
+    this.#inner.events.on("gathered", () => this.events.emit("gathered"));
+    this.#inner.events.on("state", (state, reason) => this.events.emit("state", state, reason));
+    this.#inner.events.on("channel", (channel) => this.events.emit("channel", channel));
+  }
+
+  get state() {
+    return this.#inner.state;
+  }
+
+  localParameters(): TransportParameters {
+    return { ...this.#inner.localParameters(), candidates: [] };
+  }
+
+  setRemoteParameters(parameters: TransportParameters): void {
+    const candidates = parameters.candidates.flatMap((one) => this.#proxy.redirect(one) ?? []);
+    this.#inner.setRemoteParameters({ ...parameters, candidates });
+  }
+
+  addRemoteCandidate(candidate: string): boolean {
+    const redirected = this.#proxy.redirect(candidate);
+    return redirected !== undefined && this.#inner.addRemoteCandidate(redirected);
+  }
+
+  restartIce(form?: Parameters<PeerTransport["restartIce"]>[0]): void {
+    this.#inner.restartIce(form);
+  }
+
+  attach(peer: EnginePeer): void {
+    this.#inner.attach(peer);
+  }
+
+  openChannel(label: string, options?: Partial<DataChannelOptions>) {
+    return this.#inner.openChannel(label, options);
+  }
+
+  probe(): void {
+    this.#inner.probe();
+  }
+
+  stats(): TransportStats {
+    return this.#inner.stats();
+  }
+
+  close(): void {
+    this.#inner.close();
+    this.events.removeAllListeners();
+  }
+}
