@@ -1,5 +1,12 @@
 // A client on LiveKit's own JavaScript SDK in a page: `run` does what it is told, `tell` says what it sees.
-import { ExternalE2EEKeyProvider, LocalAudioTrack, Room, RoomEvent, RpcError, Track } from "/livekit-client.mjs";
+import {
+  ExternalE2EEKeyProvider,
+  LocalAudioTrack,
+  Room,
+  RoomEvent,
+  RpcError,
+  Track,
+} from "/livekit-client.mjs";
 
 const HEARD_RATE = 16_000;
 const HEARD_SAMPLES = 1.5 * HEARD_RATE;
@@ -24,21 +31,29 @@ function listen() {
       tell("trackSubscribed", { identity, name });
       if (track.kind === Track.Kind.Audio) hear(track, identity);
     })
-    .on(RoomEvent.TrackUnsubscribed, (_track, _publication, { identity }) => tell("trackUnsubscribed", { identity }))
+    .on(RoomEvent.TrackUnsubscribed, (_track, _publication, { identity }) =>
+      tell("trackUnsubscribed", { identity }),
+    )
     .on(RoomEvent.TrackMuted, (_publication, { identity }) => tell("trackMuted", { identity }))
     .on(RoomEvent.TrackUnmuted, (_publication, { identity }) => tell("trackUnmuted", { identity }))
     .on(RoomEvent.DataReceived, (data, participant, _kind, topic) =>
       tell("data", { identity: participant?.identity ?? "", topic, text: new TextDecoder().decode(data) }),
     )
-    .on(RoomEvent.SipDTMFReceived, ({ digit }, participant) => tell("dtmf", { digit, identity: participant?.identity }))
+    .on(RoomEvent.SipDTMFReceived, ({ digit }, participant) =>
+      tell("dtmf", { digit, identity: participant?.identity }),
+    )
     .on(RoomEvent.TranscriptionReceived, (segments, participant) =>
       tell("transcription", {
         identity: participant?.identity,
         segments: segments.map(({ id, text, final }) => ({ id, text, final })),
       }),
     )
-    .on(RoomEvent.ParticipantAttributesChanged, (changed, { identity }) => tell("attributes", { identity, changed }))
-    .on(RoomEvent.ParticipantMetadataChanged, (_old, { identity, metadata }) => tell("metadata", { identity, metadata }))
+    .on(RoomEvent.ParticipantAttributesChanged, (changed, { identity }) =>
+      tell("attributes", { identity, changed }),
+    )
+    .on(RoomEvent.ParticipantMetadataChanged, (_old, { identity, metadata }) =>
+      tell("metadata", { identity, metadata }),
+    )
     .on(RoomEvent.ParticipantNameChanged, (name, { identity }) => tell("name", { identity, name }))
     .on(RoomEvent.Disconnected, (reason) => tell("disconnected", { reason }));
 }
@@ -95,7 +110,10 @@ const commands = {
   },
   publish: ({ hz }) => publish(hz),
   hears({ identity }) {
-    const pcm = Int16Array.from(heard.get(identity) ?? [], (sample) => Math.max(-1, Math.min(1, sample)) * 32_767);
+    const pcm = Int16Array.from(
+      heard.get(identity) ?? [],
+      (sample) => Math.max(-1, Math.min(1, sample)) * 32_767,
+    );
     let text = "";
     for (const byte of new Uint8Array(pcm.buffer)) text += String.fromCharCode(byte);
     return btoa(text);
@@ -105,17 +123,33 @@ const commands = {
   },
   mute: async ({ muted }) => void (await (muted ? publication.mute() : publication.unmute())),
   publishData: ({ text, reliable = true, topic, to = [] }) =>
-    room.localParticipant.publishData(new TextEncoder().encode(text), { reliable, topic, destinationIdentities: to }),
+    room.localParticipant.publishData(new TextEncoder().encode(text), {
+      reliable,
+      topic,
+      destinationIdentities: to,
+    }),
   takeStreams({ topic }) {
     room.registerTextStreamHandler(topic, async (reader, { identity }) => {
       const text = await reader.readAll();
       const digest = await sha256(new TextEncoder().encode(text));
-      tell("text", { topic, identity, sha256: digest, size: text.length, attributes: reader.info.attributes });
+      tell("text", {
+        topic,
+        identity,
+        sha256: digest,
+        size: text.length,
+        attributes: reader.info.attributes,
+      });
     });
     room.registerByteStreamHandler(topic, async (reader, { identity }) => {
       const chunks = await reader.readAll();
       const bytes = await new Blob(chunks).arrayBuffer();
-      tell("file", { topic, identity, name: reader.info.name, size: bytes.byteLength, sha256: await sha256(bytes) });
+      tell("file", {
+        topic,
+        identity,
+        name: reader.info.name,
+        size: bytes.byteLength,
+        sha256: await sha256(bytes),
+      });
     });
   },
   sendText: async ({ text, topic, attributes = {} }) =>

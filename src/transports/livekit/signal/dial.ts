@@ -5,6 +5,9 @@ import { type JoinIntent, joinUrl, type SignalForm, validateUrl } from "./joinRe
 import { SignalClient } from "./SignalClient.ts";
 import type { Refusal, SocketEnding } from "./SignalSocket.ts";
 
+/** All that livekit-server says when a room has as many participants as it may. */
+const CLOSED_BY_MEDIA = /^connection closed by media$/;
+
 export interface DialOptions {
   url: string;
   token: string;
@@ -72,7 +75,7 @@ function firstMessage(client: SignalClient, options: DialOptions) {
       else first = response;
       resolve({ client, first, rest });
     }),
-    client.events.on("lost", (ending) => reject(errorOf(ending))),
+    client.events.on("lost", (ending) => reject(errorOf(ending, options.token))),
   ];
   return promise.finally(() => {
     clock.clearTimeout(timer);
@@ -81,8 +84,8 @@ function firstMessage(client: SignalClient, options: DialOptions) {
   });
 }
 
-function errorOf(ending: SocketEnding): Error {
-  if (ending.refusal) return refused(ending.refusal);
+function errorOf(ending: SocketEnding, token: string): Error {
+  if (ending.refusal) return refused(ending.refusal, token);
   const code = (ending.error as NodeJS.ErrnoException | undefined)?.code;
   if (code !== undefined && /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/.test(code)) {
     return new ConnectError("serverUnreachable", `The server cannot be reached (${code})`, {
@@ -95,12 +98,20 @@ function errorOf(ending: SocketEnding): Error {
   return new UnexplainedLoss(ending);
 }
 
-/** What an HTTP status in place of a WebSocket means. */
-export function refused({ status, text }: Refusal): ConnectError {
+/** What an HTTP status in place of a WebSocket means. The server repeats a bad token, which is none of a log's business. */
+export function refused({ status, text: raw }: Refusal, token: string): ConnectError {
+  const text = raw.replaceAll(token, "(the token)");
   const said = `${text || "no reason given"} (HTTP ${status})`;
   const details = { status, received: text };
   if (/max(imum)? participants|participant limit|limit exceeded|room is full/i.test(text)) {
     return new ConnectError("roomFull", `The room is full: ${said}`, details);
+  }
+  if (CLOSED_BY_MEDIA.test(text)) {
+    return new ConnectError(
+      "roomFull",
+      `The server ended the join, as it does for a full room: ${said}`,
+      details,
+    );
   }
   if (status === 401)
     return new ConnectError("unauthorized", `The server refused the token: ${said}`, details);
@@ -115,7 +126,7 @@ export function refused({ status, text }: Refusal): ConnectError {
 
 /** Whether dialling again could help. */
 export function isPermanent(error: unknown): boolean {
-  if (!(error instanceof ConnectError)) return false;
+  if (!(error instanceof ConnectError) || (error.status ?? 0) >= 500) return false;
   return ["unauthorized", "notAllowed", "notFound", "roomFull"].includes(error.reason);
 }
 
@@ -142,7 +153,7 @@ async function explain(url: string, options: DialOptions, ending: SocketEnding):
       return lost;
     }
     const text = (await response.text()).slice(0, 4096).trim();
-    return refused({ status: response.status, text });
+    return refused({ status: response.status, text }, options.token);
   } catch {
     return lost;
   }

@@ -1,0 +1,98 @@
+// LiveKit's own SDKs with our client, on a real livekit-server. Run by scripts/interop-livekit.sh.
+import { createReadStream } from "node:fs";
+import { mkdtemp, rm } from "node:fs/promises";
+import { createServer } from "node:http";
+import type { AddressInfo } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { chromium } from "playwright-core";
+import { Checks } from "../sora/Checks.ts";
+import { PageCounterpart, ProcessCounterpart } from "./Counterpart.ts";
+import { counterpartChecks } from "./counterpartChecks.ts";
+import { networkChecks } from "./networkChecks.ts";
+import { LiveKitServer } from "./server.ts";
+
+/** What everything may take, in ms. */
+const TOTAL_MS = 9 * 60_000;
+
+const PAGE_FILES: Record<string, [type: string, path: string]> = {
+  "/": ["text/html", fileURLToPath(new URL("page.html", import.meta.url))],
+  "/page.js": ["text/javascript", fileURLToPath(new URL("page.js", import.meta.url))],
+  "/livekit-client.mjs": ["text/javascript", fileURLToPath(import.meta.resolve("livekit-client"))],
+  "/e2ee.worker.mjs": ["text/javascript", fileURLToPath(import.meta.resolve("livekit-client/e2ee-worker"))],
+};
+
+const only = new Set(process.argv.slice(2));
+const wants = (part: string) => only.size === 0 || only.has(part);
+
+const watchdog = setTimeout(() => {
+  process.stdout.write(`FAIL everything: took longer than ${TOTAL_MS} ms\n0 passed, 1 failed\n`);
+  process.exit(1);
+}, TOTAL_MS);
+
+const checks = new Checks();
+const folder = await mkdtemp(join(tmpdir(), "troupe-interop-"));
+const server = await LiveKitServer.start();
+try {
+  if (wants("network")) await networkChecks(checks, server);
+  if (wants("python")) {
+    const open = async (name: string) => ProcessCounterpart.python(name);
+    await counterpartChecks(checks, "python", { url: server.url, folder, open, lacks: [] });
+  }
+  if (wants("node")) {
+    const open = async (name: string) => ProcessCounterpart.node(name);
+    // It has no way to mute a track, and no event of transcriptions that packets bring.
+    await counterpartChecks(checks, "rtc-node", { url: server.url, folder, open, lacks: ["mute"] });
+  }
+  if (wants("browser")) await browserChecks();
+} finally {
+  await server.kill();
+  await rm(folder, { recursive: true, force: true });
+  clearTimeout(watchdog);
+}
+process.stdout.write(`${checks.passed} passed, ${checks.failed} failed\n`);
+process.exit(checks.failed === 0 && checks.passed > 0 ? 0 : 1);
+
+async function browserChecks(): Promise<void> {
+  const page = await servePage();
+  const browser = await chromium.launch({
+    executablePath: process.env.CHROMIUM ?? "/usr/bin/chromium",
+    headless: true,
+    timeout: 60_000,
+    args: [
+      "--no-sandbox",
+      "--autoplay-policy=no-user-gesture-required",
+      "--disable-features=WebRtcHideLocalIpsWithMdns",
+    ],
+  });
+  try {
+    const open = async (name: string) => PageCounterpart.open(name, await browser.newPage(), page.origin);
+    // It sends no transcription of its own.
+    await counterpartChecks(checks, "browser", { url: server.url, folder, open, lacks: ["transcription"] });
+  } finally {
+    await browser.close();
+    page.close();
+  }
+}
+
+/** Serves the page on loopback, which browsers take for a secure place. */
+async function servePage(): Promise<{ origin: string; close: () => void }> {
+  const pages = createServer((request, response) => {
+    const file = PAGE_FILES[request.url ?? ""];
+    if (!file) {
+      response.writeHead(404).end();
+      return;
+    }
+    response.writeHead(200, { "content-type": file[0] });
+    createReadStream(file[1]).pipe(response);
+  });
+  await new Promise<void>((resolve) => pages.listen(0, "127.0.0.1", resolve));
+  return {
+    origin: `http://127.0.0.1:${(pages.address() as AddressInfo).port}`,
+    close: () => {
+      pages.close();
+      pages.closeAllConnections();
+    },
+  };
+}
