@@ -146,7 +146,7 @@ class Client:
     async def sendText(self, text, topic, attributes=None):
         await self.room.local_participant.send_text(text, topic=topic, attributes=attributes or {})
 
-    async def sendFile(self, path, topic):
+    async def sendFile(self, path, topic, size=0):
         await self.room.local_participant.send_file(path, topic=topic)
 
     async def takeCalls(self):

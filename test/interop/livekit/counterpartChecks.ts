@@ -4,7 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { type Checks, expect } from "../sora/Checks.ts";
 import { bestPurity } from "../sora/sound.ts";
 import type { Counterpart } from "./Counterpart.ts";
-import { token } from "./server.ts";
+import { agentToken, token } from "./server.ts";
 import { TroupeParty } from "./TroupeParty.ts";
 
 const FILE_BYTES = 10 * 1024 * 1024;
@@ -55,7 +55,7 @@ export async function counterpartChecks(
     const theirs = await options.open("theirs");
     const ours = await TroupeParty.join({ url: options.url, token: await token("ours", room) }, 880);
     try {
-      await theirs.ask("join", { url: options.url, token: await token("theirs", room), hz: 440 });
+      await theirs.ask("join", { url: options.url, token: await agentToken("theirs", room), hz: 440 });
       await checks.check(`${sdk}: ours hears theirs`, () => hears(ours, "theirs", 440));
       await checks.check(`${sdk}: theirs hears ours`, () => hears(theirs, "ours", 880));
       await participantChecks(checks, sdk, ours, theirs);
@@ -307,8 +307,7 @@ async function subscriptionChecks(checks: Checks, sdk: string, ours: TroupeParty
       allParticipantsAllowed: false,
       participantPermissions: [],
     });
-    await theirs.until("trackUnsubscribed", { identity: "ours" });
-    await theirs.ask("forget");
+    await isQuiet(theirs, "ours", 880);
     localParticipant.setTrackSubscriptionPermissions({ allParticipantsAllowed: true });
     return hears(theirs, "ours", 880);
   });
@@ -363,6 +362,17 @@ async function encryptionChecks(
       await Promise.all([ours.close(), deaf.close(), theirs.close()]);
     }
   });
+}
+
+/** Waits until nothing of the tone comes any more. */
+async function isQuiet(theirs: Counterpart, identity: string, hz: number): Promise<void> {
+  const deadline = Date.now() + TONE_MS;
+  while (Date.now() < deadline) {
+    await theirs.ask("forget");
+    await pause(500);
+    if (bestPurity(await theirs.heard(identity), hz) < MOST_PURITY_IN_NOISE) return;
+  }
+  throw new Error(`${identity} is still heard`);
 }
 
 function sha256(data: string | Uint8Array): string {
