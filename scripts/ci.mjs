@@ -20,6 +20,7 @@ const failed = await runParts([
   { name: "fuzz, SDP", command: ["npm", "run", "--silent", "fuzz:sdp", "--", FUZZ_SECONDS] },
   { name: "scripted call", command: ["npm", "start", "--silent", "--", "--once"] },
   { name: "interop, Sora", command: ["npm", "run", "--silent", "interop:sora"] },
+  { name: "the page in Chromium", command: ["npm", "run", "--silent", "interop:page"] },
   { name: "leaks", command: ["npm", "run", "--silent", "leak"] },
   { name: "benches, short", command: ["node", "scripts/bench-smoke.mjs"] },
 ]);

@@ -1,6 +1,9 @@
 import { WebSocket } from "ws";
-import { type Logger, logger } from "../core/index.ts";
-import type { FeedMessage } from "./feed.ts";
+import { z } from "zod";
+import { type Logger, logger, TypedEvents } from "../core/index.ts";
+import { type FeedMessage, readJson } from "./feed.ts";
+
+const listenSchema = z.object({ type: z.literal("listen"), track: z.string().max(200), on: z.boolean() });
 
 /** Messages that wait while the feed is not open yet; the oldest go. */
 const MAXIMUM_WAITING = 200;
@@ -17,6 +20,8 @@ const MAXIMUM_BUFFERED_BYTES = 256 * 1024;
  * const stop = inspectActors((transition) => feed.publish(transition));
  */
 export class FeedPublisher {
+  /** `listen`: a page wants to hear a track that was published here, or no page does any more. */
+  readonly events = new TypedEvents<{ listen: [track: string, on: boolean] }>();
   readonly #socket: WebSocket;
   #waiting: string[] = [];
   /** Messages that were not sent. */
@@ -32,6 +37,8 @@ export class FeedPublisher {
       for (const text of this.#waiting) this.#socket.send(text);
       this.#waiting = [];
     });
+    this.#socket.on("message", (data) => this.#receive(String(data)));
+    this.#socket.on("close", () => this.events.removeAllListeners());
     this.#socket.on("error", (error) => log.warn("the feed of the stage's page is lost", { error }));
   }
 
@@ -46,6 +53,11 @@ export class FeedPublisher {
       this.dropped++;
     } else if (readyState !== WebSocket.OPEN || bufferedAmount > MAXIMUM_BUFFERED_BYTES) this.dropped++;
     else this.#socket.send(text);
+  }
+
+  #receive(text: string): void {
+    const message = listenSchema.safeParse(readJson(text));
+    if (message.success) this.events.emit("listen", message.data.track, message.data.on);
   }
 
   close(): void {

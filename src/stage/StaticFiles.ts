@@ -6,6 +6,8 @@ const TYPES: Record<string, string> = {
   "actors.js": "text/javascript; charset=utf-8",
   "levels.js": "text/javascript; charset=utf-8",
   "sora.js": "text/javascript; charset=utf-8",
+  "listening.js": "text/javascript; charset=utf-8",
+  "tracks.js": "text/javascript; charset=utf-8",
   "transcript.js": "text/javascript; charset=utf-8",
   "page.css": "text/css; charset=utf-8",
 };

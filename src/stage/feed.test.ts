@@ -48,6 +48,7 @@ it("tells a page that opens later what is known", async () => {
     type: "snapshot",
     actors: [{ type: "actor", source: 0, id: "sink-1", machine: "sink", state: "flowing", at: 2 }],
     transcript: [{ type: "transcript", source: 0, who: "caller", text: "Hello", final: true, at: 4 }],
+    tracks: [],
   });
   later.close();
 });

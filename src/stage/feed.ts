@@ -2,10 +2,12 @@ import { z } from "zod";
 import { type Logger, TroupeError } from "../core/index.ts";
 import type { BoundedSocket } from "./BoundedSocket.ts";
 import { parseJson } from "./messages.ts";
+import { TrackListeners } from "./TrackListeners.ts";
 
 /** Actors and lines that a page sees when it opens; older ones go. */
 const MAXIMUM_ACTORS = 500;
 const MAXIMUM_LINES = 200;
+const MAXIMUM_TRACKS = 500;
 
 const text = z.string().max(4000);
 const label = z.string().min(1).max(200);
@@ -38,9 +40,38 @@ const levelSchema = z.object({
   rms: z.number(),
   peak: z.number().optional(),
   channel: label.optional(),
+  /** The shown track that it is of. */
+  track: label.optional(),
 });
 
-const feedMessageSchema = z.union([transcriptSchema, levelSchema, actorSchema]);
+/** A track of a session, of whatever transport; shown until its state is `ended`. */
+const trackSchema = z.object({
+  type: z.literal("track"),
+  track: label,
+  /** Names the session, such as its room or channel. */
+  session: label,
+  /** Who sends it. */
+  who: z.string().max(200),
+  state: z.string().max(100),
+});
+
+/** A piece of a track's audio, for the pages that listen to it alone: 16-bit samples of one channel in base64. */
+const audioSchema = z.object({
+  type: z.literal("audio"),
+  track: label,
+  sampleRate: z.int().min(8_000).max(48_000),
+  pcm: z.base64().max(64_000),
+});
+
+const feedMessageSchema = z.union([transcriptSchema, levelSchema, trackSchema, audioSchema, actorSchema]);
+
+/** What a page asks: to hear a track, or to hear it no more. */
+const listenSchema = z.object({
+  type: z.literal("listen"),
+  source: z.int(),
+  track: label,
+  on: z.boolean(),
+});
 
 export type FeedMessage = z.input<typeof feedMessageSchema>;
 type CheckedFeedMessage = z.output<typeof feedMessageSchema>;
@@ -50,6 +81,8 @@ export class Feed {
   /** The numbers of the publishers: actors are unique in their own process only. */
   readonly #publishers = new Map<BoundedSocket | null, number>([[null, 0]]);
   readonly #subscribers = new Set<BoundedSocket>();
+  readonly #tracks = new Map<string, CheckedFeedMessage & { type: "track"; source: number }>();
+  readonly #listeners = new TrackListeners();
   readonly #actors = new Map<string, CheckedFeedMessage & { type: "actor"; source: number }>();
   #nextSource = 1;
   readonly #lines: CheckedFeedMessage[] = [];
@@ -71,11 +104,16 @@ export class Feed {
   /** A page. It is told at once what is known. */
   addSubscriber(socket: BoundedSocket): void {
     this.#subscribers.add(socket);
-    socket.events.on("closed", () => this.#subscribers.delete(socket));
+    socket.events.on("text", (line) => this.#listen(socket, line));
+    socket.events.on("closed", () => {
+      this.#subscribers.delete(socket);
+      for (const key of this.#listeners.removeAll(socket)) this.#tellPublisher(key, false);
+    });
     socket.send({
       type: "snapshot",
       actors: [...this.#actors.values()],
       transcript: this.#lines,
+      tracks: [...this.#tracks.values()],
     });
   }
 
@@ -97,7 +135,12 @@ export class Feed {
 
   #take(message: CheckedFeedMessage, owner: BoundedSocket | null): void {
     const told = { ...message, source: this.#publishers.get(owner) ?? 0 };
+    if (told.type === "audio") {
+      for (const page of this.#listeners.of(`${told.source}/${told.track}`)) page.send(told);
+      return;
+    }
     if (told.type === "actor") this.#rememberActor(told);
+    else if (told.type === "track") this.#rememberTrack(told);
     else if (told.type === "transcript" && told.final) {
       this.#lines.push(told);
       if (this.#lines.length > MAXIMUM_LINES) this.#lines.shift();
@@ -116,6 +159,32 @@ export class Feed {
     }
   }
 
+  #rememberTrack(message: CheckedFeedMessage & { type: "track"; source: number }): void {
+    const key = `${message.source}/${message.track}`;
+    if (message.state === "ended") {
+      this.#tracks.delete(key);
+      this.#listeners.forget(key);
+    } else if (this.#tracks.has(key) || this.#tracks.size < MAXIMUM_TRACKS) this.#tracks.set(key, message);
+  }
+
+  #listen(page: BoundedSocket, line: string): void {
+    const asked = listenSchema.safeParse(readJson(line));
+    if (!asked.success) return;
+    const { source, track, on } = asked.data;
+    const key = `${source}/${track}`;
+    if (on && !this.#tracks.has(key)) return;
+    const changed = on ? this.#listeners.add(key, page) : this.#listeners.remove(key, page);
+    if (changed) this.#tellPublisher(key, on);
+  }
+
+  /** Whether anybody listens to a track: its audio comes while somebody does. */
+  #tellPublisher(key: string, on: boolean): void {
+    const track = this.#tracks.get(key);
+    for (const [socket, source] of this.#publishers) {
+      if (track && source === track.source) socket?.send({ type: "listen", track: track.track, on });
+    }
+  }
+
   #removePublisher(socket: BoundedSocket): void {
     const source = this.#publishers.get(socket);
     this.#publishers.delete(socket);
@@ -124,9 +193,23 @@ export class Feed {
       this.#actors.delete(key);
       this.#tell({ ...actor, state: "stopped" });
     }
+    for (const track of [...this.#tracks.values()]) {
+      if (track.source !== source) continue;
+      this.#rememberTrack({ ...track, state: "ended" });
+      this.#tell({ ...track, state: "ended" });
+    }
   }
 
   #tell(message: object): void {
     for (const subscriber of this.#subscribers) subscriber.send(message);
+  }
+}
+
+/** Undefined for what is no JSON. */
+export function readJson(line: string): unknown {
+  try {
+    return parseJson(line);
+  } catch {
+    return undefined;
   }
 }

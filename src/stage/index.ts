@@ -5,4 +5,5 @@ export { FeedPublisher } from "./FeedPublisher.ts";
 export type { FeedMessage } from "./feed.ts";
 export type { StageLimits } from "./limits.ts";
 export type { RpcCaller, RpcMethod } from "./rpc.ts";
+export { SessionView, type ShownSession, type ShownTrack } from "./SessionView.ts";
 export { Stage, type StageOptions } from "./Stage.ts";

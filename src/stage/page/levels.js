@@ -6,6 +6,11 @@ const GAP_PIXELS = 2;
 /** What the lowest bar shows, in dB relative to overload. */
 const FLOOR_DECIBELS = -60;
 
+/** 0 for silence to 1 for full scale, of a level in dB relative to overload. */
+export function loudness(decibels) {
+  return Math.min(1, Math.max(0, 1 - decibels / FLOOR_DECIBELS));
+}
+
 /** The level of any number of streams. */
 export class LevelMeter {
   #context;
@@ -36,8 +41,7 @@ export class LevelMeter {
     this.#analyser.getFloatTimeDomainData(this.#samples);
     let sum = 0;
     for (const sample of this.#samples) sum += sample * sample;
-    const decibels = 10 * Math.log10(sum / this.#samples.length + 1e-12);
-    return Math.min(1, Math.max(0, 1 - decibels / FLOOR_DECIBELS));
+    return loudness(10 * Math.log10(sum / this.#samples.length + 1e-12));
   }
 }
 

@@ -2,6 +2,7 @@
 import { ActorList } from "./actors.js";
 import { LevelMeter, LevelStrip } from "./levels.js";
 import { SoraClient } from "./sora.js";
+import { TrackList } from "./tracks.js";
 import { Transcript } from "./transcript.js";
 
 const address = new URL(location.href);
@@ -12,8 +13,15 @@ const FEED_RETRY_MS = 2000;
 const element = (id) => document.getElementById(id);
 const callButton = element("call");
 const muteButton = element("mute");
+/** What bots report; it comes back when it was lost. */
+let feed = null;
 const transcript = new Transcript(element("transcript"), element("transcript-empty"));
 const actors = new ActorList(element("actors"), element("actors-empty"), element("actor-count"));
+const tracks = new TrackList(
+  element("tracks"),
+  element("tracks-section"),
+  (message) => feed?.readyState === WebSocket.OPEN && feed.send(JSON.stringify(message)),
+);
 const strips = { caller: new LevelStrip(element("level-caller")), bot: new LevelStrip(element("level-bot")) };
 
 /** Plays what the others say. */
@@ -176,18 +184,23 @@ function toggleMute() {
 }
 
 function listenToFeed() {
-  const feed = new WebSocket(`${socketBase}/feed`);
+  feed = new WebSocket(`${socketBase}/feed`);
   feed.onmessage = ({ data }) => {
     const message = JSON.parse(data);
     if (message.type === "snapshot") {
       actors.reset(message.actors);
+      tracks.reset(message.tracks);
       if (!call) for (const line of message.transcript) if (isOurs(line)) transcript.add(line);
     } else if (message.type === "actor") actors.update(message);
+    else if (message.type === "track") tracks.update(message);
+    else if (message.type === "level" && message.track) tracks.level(message);
+    else if (message.type === "audio") tracks.audio(message);
     // In a call the bot itself tells what was said; the feed is for those who watch.
     else if (message.type === "transcript" && !call && isOurs(message)) transcript.add(message);
   };
   feed.onclose = () => {
     actors.reset([]);
+    tracks.reset([]);
     setTimeout(listenToFeed, FEED_RETRY_MS);
   };
 }
@@ -198,6 +211,7 @@ function isOurs({ channel }) {
 
 function drawLevels(now) {
   for (const strip of Object.values(strips)) strip.draw(now);
+  tracks.draw(now);
   requestAnimationFrame(drawLevels);
 }
 
