@@ -6,6 +6,9 @@ import { fileURLToPath } from "node:url";
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const voice = bench(["voice", "--bots", "10", "--seconds", "8"]);
 const blocked = bench(["blocked", "--bots", "10", "--seconds", "8"]);
+const quality = bench(["quality", "--seconds", "10", "--rows", "clean,20 % loss"], 600_000);
+const [clean, lossy] = quality?.rows ?? [];
+const interruption = bench(["interruption", "--bots", "1"]);
 
 const checks = [
   ["voice: bots and seconds as asked", voice?.bots === 10 && voice?.seconds === 8],
@@ -20,15 +23,26 @@ const checks = [
   ["blocked: JavaScript was blocked", blocked?.eventLoopDelayMs?.maximum > 150],
   ["blocked: audio was received all the same", blocked?.receivedShare > 0.9],
   ["blocked: gaps were measured", blocked?.longestGapMs > 10 && blocked?.controlLongestGapMs > 10],
+  ...["troupe", "libwebrtc"].flatMap((who) => [
+    [`quality: ${who} heard clean speech`, clean?.[who].score > 3 && clean?.[who].score <= 5],
+    [`quality: ${who} delayed it`, clean?.[who].addedDelayMs.p50 > 5 && clean?.[who].addedDelayMs.p50 < 1000],
+    [`quality: ${who} lost packets`, lossy?.[who].packetsLostOnLink > 50],
+  ]),
+  [
+    "quality: both lost the same packets",
+    lossy?.troupe.packetsLostOnLink === lossy?.libwebrtc.packetsLostOnLink,
+  ],
+  ["interruption: the bot fell silent", interruption?.interruptionMs?.length === 1],
+  ["interruption: sources were cleared", interruption?.clearMs?.count > 5 && interruption.clearMs.p50 < 100],
 ];
 for (const [what, ok] of checks) process.stdout.write(`${ok ? "ok    " : "FAILED"} ${what}\n`);
 const failed = checks.filter(([, ok]) => !ok).length;
 process.stdout.write(`${checks.length - failed} passed, ${failed} failed\n`);
 process.exit(failed === 0 ? 0 : 1);
 
-function bench(benchArguments) {
+function bench(benchArguments, timeout = 180_000) {
   const command = [join(root, "bin/troupe.js"), "bench", ...benchArguments, "--json"];
-  const result = spawnSync("node", command, { cwd: root, encoding: "utf8", timeout: 180_000 });
+  const result = spawnSync("node", command, { cwd: root, encoding: "utf8", timeout });
   process.stdout.write(result.stdout + result.stderr);
   try {
     return JSON.parse(result.stdout);

@@ -137,6 +137,16 @@ describe("the examples", { timeout: EXAMPLE_MS }, () => {
     expect(pieces.filter((share) => share > 0.9).length, String(pieces)).toBeGreaterThan(10);
   });
 
+  it("impairment: says what a bad network did", async () => {
+    const example = new Example("impairment", stage.signalingUrl, CHANNEL);
+    expect(await example.ended, example.said).toBe(0);
+    const [, lost, packets] = /the network lost (\d+) of (\d+) packets/.exec(example.said) ?? [];
+    expect(Number(packets), example.said).toBeGreaterThan(250);
+    expect(Number(lost)).toBeGreaterThan(10);
+    expect(Number(lost)).toBeLessThan(60);
+    expect(example.said).toMatch(/[\d.]+ % of the audio was made up, \d+ gaps/);
+  });
+
   it.each(["tone", "echo", "record", "bot"])("%s: ends when the stage does", async (name) => {
     const example = new Example(name, stage.signalingUrl, CHANNEL);
     await example.says(/lobby/);
