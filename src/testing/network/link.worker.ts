@@ -39,7 +39,7 @@ export interface LinkStats {
   /** Packets that wait now, and packets dropped since more waited than the link holds. */
   waiting: number;
   queueFull: number;
-  /** Packets dropped since no server address was known, or more clients came than the link knows. */
+  /** Packets dropped since no server address was known. */
   unroutable: number;
   /** Packets that the sockets refused. */
   refused: number;
@@ -52,6 +52,8 @@ export interface LinkStats {
 /** What speaks to the server for one client address, so that answers find their way. */
 interface Flow {
   socket: Socket;
+  /** When the client sent last. */
+  usedMs: number;
 }
 
 interface Waiting {
@@ -77,7 +79,7 @@ let timerDueMs = Number.POSITIVE_INFINITY;
 
 const front = openSocket((datagram, from) => {
   const flow = flowOf(from);
-  if (!flow || !target) counters.unroutable += 1;
+  if (!target) counters.unroutable += 1;
   else accept("toServer", { datagram, socket: flow.socket, to: target });
 });
 port.on("message", (command: LinkCommand) => obey(command));
@@ -138,22 +140,40 @@ function sendDue(): void {
 }
 
 function send({ datagram, socket, to }: Waiting): void {
-  socket.send(datagram, to.port, to.address, (error) => {
-    if (error) counters.refused += 1;
-  });
+  try {
+    socket.send(datagram, to.port, to.address, (error) => {
+      if (error) counters.refused += 1;
+    });
+  } catch {
+    // Its client was forgotten meanwhile.
+    counters.refused += 1;
+  }
 }
 
-/** The way back to a client; undefined when too many have come. */
-function flowOf(client: { address: string; port: number }): Flow | undefined {
+/** The way back to a client. */
+function flowOf(client: { address: string; port: number }): Flow {
   const key = `${client.address}:${client.port}`;
   let flow = flows.get(key);
-  if (flow || flows.size >= MAXIMUM_FLOWS) return flow;
+  if (flow) {
+    flow.usedMs = monotonicMs();
+    return flow;
+  }
+  if (flows.size >= MAXIMUM_FLOWS) forgetQuietest();
   const to = { address: client.address, port: client.port };
   const socket = openSocket((datagram) => accept("toClient", { datagram, socket: front, to }));
   socket.bind(0, address);
-  flow = { socket };
+  flow = { socket, usedMs: monotonicMs() };
   flows.set(key, flow);
   return flow;
+}
+
+/** A client that dials again comes from another port each time: who was quiet longest is gone. */
+function forgetQuietest(): void {
+  const [key, { socket }] = [...flows].reduce((one, other) =>
+    other[1].usedMs < one[1].usedMs ? other : one,
+  );
+  flows.delete(key);
+  socket.close();
 }
 
 function openSocket(

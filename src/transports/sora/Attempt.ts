@@ -1,4 +1,4 @@
-import type { DialReason, DriverEvent } from "../../actors/index.ts";
+import type { DriverEvent } from "../../actors/index.ts";
 import type { ConnectionHost, LocalTrack, StatsEntry } from "../../connection/index.ts";
 import { type Clock, type Logger, TroupeError, type TypedEvents } from "../../core/index.ts";
 import type { AnswerChoice, OfferedLine, Session, Transceiver } from "../../webrtc/index.ts";
@@ -10,6 +10,9 @@ import { opusOf } from "./opus.ts";
 import { RemoteTracks } from "./RemoteTracks.ts";
 import { RpcCalls } from "./rpc.ts";
 import type { ServerMessage, SoraNotify, SoraOffer } from "./wire.ts";
+
+/** After so many redials in a row each waits longer for ICE. */
+const REDIALS_OF_ONE_PATIENCE = 4;
 
 /** How long the signalling path has to say why the peer connection is gone, in ms. */
 const WORD_MS = 300;
@@ -42,7 +45,7 @@ export class Attempt {
   errorCode: SoraErrorCode | undefined;
   connectionId = "";
   readonly #context: AttemptContext;
-  readonly #reason: DialReason;
+  readonly #redial: number;
   readonly #report: (event: DriverEvent) => void;
   readonly #client: SoraClient;
   readonly #tracks: RemoteTracks;
@@ -65,9 +68,10 @@ export class Attempt {
   #reportedStall = false;
   #unwanted = false;
 
-  constructor(context: AttemptContext, reason: DialReason, report: (event: DriverEvent) => void) {
+  /** @param redial how many attempts in a row failed before it; 0 for the first one of a connection. */
+  constructor(context: AttemptContext, redial: number, report: (event: DriverEvent) => void) {
     this.#context = context;
-    this.#reason = reason;
+    this.#redial = redial;
     this.#report = (event) => {
       if (this.#phase !== "closed") report(event);
     };
@@ -255,14 +259,15 @@ export class Attempt {
 
   /**
    * ICE asks ever more seldom while nothing answers. So a redial over a network that is away gives up early: the next
-   * one asks often again.
+   * one asks often again. Where many fail in a row it is not the network alone that is slow, and they get longer.
    */
   #boundRedial(): void {
-    if (this.#reason === "dial") return;
+    if (this.#redial === 0) return;
     const { redialIceMs } = this.#context.settings.timeouts;
-    this.#after(redialIceMs, () => {
+    const patienceMs = redialIceMs * (1 + Math.floor(this.#redial / REDIALS_OF_ONE_PATIENCE));
+    this.#after(patienceMs, () => {
       if (this.#connected) return;
-      const error = new TroupeError("TRANSPORT_FAILED", `No path was found within ${redialIceMs} ms`);
+      const error = new TroupeError("TRANSPORT_FAILED", `No path was found within ${patienceMs} ms`);
       this.#fail(error, false, "ICE_FAILED");
     });
   }

@@ -39,6 +39,8 @@ export class SoraDriver implements TransportDriver {
   readonly #context: AttemptContext;
   readonly #ignored = new Set<string>();
   #attempt: Attempt | undefined;
+  /** Since it was joined last. */
+  #redials = 0;
 
   constructor(
     settings: SoraSettings,
@@ -70,7 +72,11 @@ export class SoraDriver implements TransportDriver {
 
   start(reason: DialReason, report: (event: DriverEvent) => void, signal: AbortSignal): void {
     this.#attempt?.close();
-    const attempt = new Attempt(this.#context, reason, report);
+    this.#redials = reason === "dial" ? 0 : this.#redials + 1;
+    const attempt = new Attempt(this.#context, this.#redials, (event) => {
+      if (event.type === "joined") this.#redials = 0;
+      report(event);
+    });
     this.#attempt = attempt;
     signal.addEventListener("abort", () => attempt.close(), { once: true });
     attempt.start();
