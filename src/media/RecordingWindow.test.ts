@@ -30,6 +30,14 @@ describe("RecordingWindow", () => {
     expect(channel(1)).toEqual([...run(50, 0), ...run(100, 2)]);
   });
 
+  it("lays the first frame of a channel where its time says, however near the start", () => {
+    const { push, channel } = record(2);
+    push(0, -4, 10, 1);
+    push(1, 7, 10, 2);
+    expect(channel(0)).toEqual([...run(6, 1), ...run(11, 0)]);
+    expect(channel(1)).toEqual([...run(7, 0), ...run(10, 2)]);
+  });
+
   it("fills gaps with silence, also ones longer than what it holds", () => {
     const { push, channel } = record(1);
     push(0, 0, 10, 1);

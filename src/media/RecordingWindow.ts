@@ -16,7 +16,7 @@ export class RecordingWindow {
   readonly #perMs: number;
   /** Interleaved; a frame later than what it holds moves it on. */
   readonly #samples: Int16Array;
-  /** Per channel: where its last frame ended. */
+  /** Per channel: where its last frame ended; the first one is laid just where its time says. */
   readonly #ends: number[];
   readonly #emit: (piece: Int16Array) => void;
   readonly #emitSilence: (samplesPerChannel: number) => void;
@@ -33,7 +33,7 @@ export class RecordingWindow {
     this.#channels = channels;
     this.#perMs = sampleRate / 1000;
     this.#samples = new Int16Array((LAG_MS + 2 * PIECE_MS) * this.#perMs * channels);
-    this.#ends = new Array<number>(channels).fill(0);
+    this.#ends = new Array<number>(channels).fill(Number.NEGATIVE_INFINITY);
     this.#emit = emit;
     this.#emitSilence = emitSilence;
   }
