@@ -1,5 +1,5 @@
 import { z } from "zod";
-import { parseOptions, TroupeError } from "../core/index.ts";
+import { logger, parseOptions, TroupeError } from "../core/index.ts";
 import { loadBinding, type NativeObject } from "../native/index.ts";
 
 const pathSchema = z.string({ error: "a path" }).min(1, { error: "a path" });
@@ -59,6 +59,21 @@ export class AudioFilter {
   /** Those that have been loaded, for transports that authorize them. */
   static registered(): AudioFilter[] {
     return [...filters.values()];
+  }
+
+  /**
+   * Authorizes all that have been loaded for a server that a bot joins. One that refuses is logged: its sinks will say
+   * so themselves.
+   */
+  static async authorizeAll(credentials: { url: string; token: string }): Promise<void> {
+    const filters = AudioFilter.registered();
+    const outcomes = await Promise.allSettled(filters.map((filter) => filter.authorize(credentials)));
+    for (const [at, outcome] of outcomes.entries())
+      if (outcome.status === "rejected")
+        logger.warn("an audio filter refuses to be used here", {
+          moduleId: filters[at]!.moduleId,
+          error: TroupeError.from("ACCESS_DENIED", outcome.reason).message,
+        });
   }
 
   /**

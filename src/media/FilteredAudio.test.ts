@@ -126,6 +126,8 @@ describe("AudioFilter", () => {
       message: expect.stringContaining("7"),
     });
     filter.updateToken({ url: "wss://example.com", token: "next" });
+    // For transports: a refusal of one keeps nobody from joining.
+    await AudioFilter.authorizeAll({ url: "wss://example.com", token: "bad" });
   });
 
   it("says clearly why a library is refused", () => {

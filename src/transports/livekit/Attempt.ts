@@ -26,7 +26,7 @@ import {
 import type { DriverEvent } from "../../actors/index.ts";
 import type { ConnectionHost, LocalTrack, StatsEntry } from "../../connection/index.ts";
 import { type Clock, type Logger, TroupeError } from "../../core/index.ts";
-import type { EngineReceiver } from "../../media/index.ts";
+import { AudioFilter, type EngineReceiver } from "../../media/index.ts";
 import type { Session } from "../../webrtc/index.ts";
 import type { DataKind } from "./DataPath.ts";
 import { disconnectReasonOf } from "./disconnectReason.ts";
@@ -235,6 +235,9 @@ export class Attempt {
 
   async #dial(intent: JoinIntent, onOpen: () => void): Promise<void> {
     const { settings, clock } = this.#context;
+    // Vendors' filters check their licence with the server's address and token.
+    if (AudioFilter.registered().length > 0)
+      await AudioFilter.authorizeAll({ url: this.#context.urls[0]!, token: this.#context.token });
     const { client, first, rest } = await dial({
       url: this.#context.urls[0]!,
       token: this.#context.token,
@@ -351,6 +354,8 @@ export class Attempt {
         return;
       case "refreshToken":
         this.#context.token = message.value;
+        for (const filter of AudioFilter.registered())
+          filter.updateToken({ url: this.#context.urls[0]!, token: message.value });
         return;
       case "trackPublished":
         this.#onTrackPublished(message.value);
