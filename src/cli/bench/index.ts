@@ -6,6 +6,7 @@ import { benchMixer } from "./mixer.ts";
 import { benchProcessing } from "./processing.ts";
 import { benchQuality } from "./quality/quality.ts";
 import { benchReceiver } from "./quality/receiver.ts";
+import { benchRestart } from "./restart.ts";
 import { benchStage } from "./stageLoad.ts";
 import { benchVoice } from "./voice.ts";
 
@@ -33,6 +34,7 @@ interface Bench {
 const BENCHES = {
   voice: { run: benchVoice, bots: 50, seconds: 20 },
   blocked: { run: benchBlocked, bots: 10, seconds: 20 },
+  restart: { run: benchRestart, bots: 10, seconds: 20 },
   receiver: { run: benchReceiver, bots: 1, seconds: 60 },
   quality: { run: benchQuality, bots: 1, seconds: 60 },
   interruption: { run: benchInterruption, bots: 4, seconds: 0 },
