@@ -82,6 +82,7 @@ export class LiveKitConnection extends Connection<LiveKitConnectionEvents> {
       autoSubscribe: settings.autoSubscribe,
       encryption: settings.encryption,
       e2ee: settings.e2ee,
+      dataLimits: settings.dataLimits,
       clock: driverParts.clock,
     });
     parts.room = this.#room;

@@ -10,7 +10,7 @@ import type { LocalTrack, RemoteTrack } from "../../connection/index.ts";
 import type { Clock, TroupeError } from "../../core/index.ts";
 import type { RoomListener } from "./Attempt.ts";
 import type { DataKind } from "./DataPath.ts";
-import { DataHub, type DataParticipant, type DataPort } from "./data/index.ts";
+import { DataHub, type DataLimits, type DataParticipant, type DataPort } from "./data/index.ts";
 import type { LiveKitDriver } from "./driver.ts";
 import { EncryptionManager, type EncryptionOptions, type TransformTarget } from "./e2ee/index.ts";
 import { encryptionTypeOf, type LocalTrackPublication, RoomModel } from "./room/index.ts";
@@ -22,6 +22,7 @@ export interface GlueOwner {
   readonly autoSubscribe: boolean;
   readonly encryption?: EncryptionOptions;
   readonly e2ee?: EncryptionOptions;
+  readonly dataLimits?: DataLimits;
   readonly clock?: Clock;
 }
 
@@ -47,7 +48,7 @@ export class RoomGlue implements RoomListener {
       e2ee: owner.e2ee,
       localIdentity: () => this.#localIdentity,
     });
-    this.data = new DataHub(this.#port(), { clock });
+    this.data = new DataHub(this.#port(), { clock, limits: owner.dataLimits });
     this.model.on("participantDisconnected", ({ identity, sid }) => this.data.participantLeft(identity, sid));
   }
 

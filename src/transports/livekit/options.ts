@@ -1,6 +1,7 @@
 import { z } from "zod";
 import { parseOptions } from "../../core/index.ts";
 import type { AudioProducer } from "../../media/index.ts";
+import { dataLimitsSchema } from "./data/limits.ts";
 import { encryptionSchema } from "./e2ee/index.ts";
 
 const positive = (what: string) => z.int(what).min(1, what);
@@ -77,6 +78,8 @@ const schema = z.strictObject(
     joinRetries: z.int("0 to 20").min(0, "0 to 20").max(20, "0 to 20").default(3),
     /** Whether one peer connection carries both directions; `auto` falls back to two at older servers. */
     peerConnections: z.enum(["auto", "single", "dual"], { error: "auto, single or dual" }).default("auto"),
+    /** How much the room's data may take of this process. */
+    dataLimits: dataLimitsSchema,
     /** End-to-end encryption of audio and data. */
     encryption: encryptionSchema.optional(),
     /** Of audio alone; deprecated in the official SDKs, where `encryption` took its place. */

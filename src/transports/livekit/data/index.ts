@@ -9,7 +9,7 @@ export type {
   Transcription,
   TranscriptionSegment,
 } from "./events.ts";
-export { type DataLimits, dataLimitsSchema } from "./limits.ts";
+export type { DataLimits } from "./limits.ts";
 export type { RpcCall, RpcHandler, RpcInvocation } from "./rpc/rpc.ts";
 export type { ByteStreamHandler, TextStreamHandler } from "./streams/IncomingStreams.ts";
 export type { ByteStreamInfo, StreamInfo, TextStreamInfo } from "./streams/info.ts";

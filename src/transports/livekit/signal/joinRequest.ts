@@ -3,6 +3,7 @@ import { gzipSync } from "node:zlib";
 import {
   type AddTrackRequest,
   ClientInfo,
+  ClientInfo_Capability,
   ClientInfo_SDK,
   ConnectionSettings,
   JoinRequest,
@@ -106,6 +107,7 @@ function clientInfo(): ClientInfo {
     version: "0.1.0",
     protocol: PROTOCOL,
     clientProtocol: CLIENT_PROTOCOL,
+    capabilities: [ClientInfo_Capability.CAP_COMPRESSION_DEFLATE_RAW],
     os: platform(),
     osVersion: release(),
     deviceModel: arch(),
