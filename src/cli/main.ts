@@ -88,6 +88,7 @@ function addBench(program: Command): void {
     .addOption(
       new Option("--complexity <number>", "Opus complexity, 0 to 10").argParser(parseCount).default(5),
     )
+    .option("--speech-share <share>", "voice: how much of the time each bot speaks, 0 to 1", parseShare)
     .option("--rows <names>", "quality: rows of its table, by commas", (names: string) => names.split(","))
     .option("--report <file>", "quality: write its table here")
     .option("--json", "print one JSON object and nothing else")
@@ -109,6 +110,12 @@ function report(error: unknown): number {
     `troupe: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}\n`,
   );
   return EXIT_FAILED;
+}
+
+function parseShare(text: string): number {
+  const share = Number(text);
+  if (text.trim() !== "" && share >= 0 && share <= 1) return share;
+  throw new InvalidArgumentError("Expected a number from 0 to 1");
 }
 
 function parsePort(text: string): number {

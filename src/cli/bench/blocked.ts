@@ -32,7 +32,7 @@ export async function benchBlocked(
   try {
     await party.open();
     const channels = Array.from({ length: options.bots }, (_, index) => `blocked-${index}`);
-    await party.join(channels, options.complexity);
+    await party.join(channels, { complexity: options.complexity });
     await pause(SETTLE_MS);
     await party.counterparts.request("longestGapsMs");
     await control.take();

@@ -1,8 +1,10 @@
 import { monitorEventLoopDelay } from "node:perf_hooks";
+import { setTimeout as pause } from "node:timers/promises";
 import { AudioSink, AudioSource, type Connection, connect } from "../../index.ts";
 import { Engine } from "../../native/index.ts";
 import { sora } from "../../transports/sora/index.ts";
 import { serveBench } from "./childProcess.ts";
+import { measureClearing } from "./clearing.ts";
 import { writeClicks } from "./clicks.ts";
 import { OPUS } from "./opus.ts";
 import { synthesizeVoice } from "./voiceSignal.ts";
@@ -11,6 +13,8 @@ const SAMPLE_RATE = 48_000;
 /** What a bot writes at a time; the source's backpressure paces it. */
 const WRITE_MS = 200;
 const JOINS_AT_ONCE = 4;
+/** A bot that does not speak all the time speaks at the beginning of each turn of this length. */
+const TURN_MS = 5_000;
 
 interface Bot {
   connection: Connection;
@@ -22,6 +26,8 @@ interface JoinRequest {
   signalingUrl: string;
   channels: string[];
   complexity: number;
+  /** How much of the time each speaks, 0 to 1. */
+  speechShare: number;
   /** Click writers have a quiet source of their own instead of a voice. */
   clicking: boolean;
 }
@@ -44,7 +50,7 @@ serveBench({
         if (request.clicking) clickers.push(bot);
         else {
           bots.push(bot);
-          speak(bot, bots.length);
+          speak(bot, bots.length, request.speechShare);
         }
       }
     };
@@ -83,6 +89,8 @@ serveBench({
       engine: Engine.shared().stats(),
     };
   },
+  /** How long each of some clears took to be over on the wire, in ms, while the bots go on. */
+  clearing: measureClearing,
   async stop() {
     ending.abort();
     await Promise.allSettled([...bots, ...clickers].map((bot) => bot.connection.disconnect()));
@@ -105,14 +113,24 @@ async function join(request: JoinRequest, channelId: string): Promise<Bot> {
   return bot;
 }
 
-/** Speaks without a pause until the process stops; each bot begins elsewhere in the voice. */
-async function speak({ source }: Bot, number: number): Promise<void> {
+/**
+ * Speaks until the process stops, a share of each turn; each bot begins elsewhere in the voice and in its turn. With
+ * a share of 1 there is no pause.
+ */
+async function speak({ source }: Bot, number: number, share: number): Promise<void> {
   const length = (SAMPLE_RATE * WRITE_MS) / 1000;
   let at = (number * 7919 * 160) % voice!.length;
+  let turnEndsMs = performance.now() + (share < 1 ? (number * 1_237) % TURN_MS : 0);
   while (!ending.signal.aborted && !source.closed) {
-    if (at + length > voice!.length) at = 0;
-    await source.write(voice!.subarray(at, at + length)).catch(() => ending.abort());
-    at += length;
+    if (share < 1) {
+      await pause(Math.max(0, turnEndsMs - performance.now()));
+      turnEndsMs += TURN_MS;
+    }
+    for (let spokenMs = 0; spokenMs < share * TURN_MS && !source.closed; spokenMs += WRITE_MS) {
+      if (at + length > voice!.length) at = 0;
+      await source.write(voice!.subarray(at, at + length)).catch(() => ending.abort());
+      at += length;
+    }
   }
 }
 
@@ -135,6 +153,7 @@ async function snapshot() {
     wallMs: performance.now(),
     codecMs: engine.codecThreadCpuMs,
     clockMs: engine.clockThreadCpuMs,
+    skippedTicks: engine.skippedTicks,
     samplesHeard: bots.map((bot) => bot.samplesHeard),
     packets,
   };
@@ -148,6 +167,7 @@ function difference(before: Snapshot, after: Snapshot) {
     cpuMs,
     codecMs: after.codecMs - before.codecMs,
     clockMs: after.clockMs - before.clockMs,
+    skippedTicks: after.skippedTicks - before.skippedTicks,
     samplesHeard: after.samplesHeard.map((samples, index) => samples - (before.samplesHeard[index] ?? 0)),
     packets: {
       received: after.packets.received - before.packets.received,

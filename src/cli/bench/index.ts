@@ -9,11 +9,14 @@ import { benchReceiver } from "./quality/receiver.ts";
 import { benchRestart } from "./restart.ts";
 import { benchStage } from "./stageLoad.ts";
 import { benchVoice } from "./voice.ts";
+import { benchVoices } from "./voices.ts";
 
 export interface BenchOptions {
   bots?: number;
   seconds?: number;
   complexity: number;
+  /** Voice: how much of the time each bot speaks, 0 to 1; all of it when left out. */
+  speechShare?: number;
   /** Names of rows of the quality bench; all when left out. */
   rows?: string[];
   /** Where the quality bench writes its table. */
@@ -33,6 +36,7 @@ interface Bench {
 
 const BENCHES = {
   voice: { run: benchVoice, bots: 50, seconds: 20 },
+  voices: { run: benchVoices, bots: 0, seconds: 20 },
   blocked: { run: benchBlocked, bots: 10, seconds: 20 },
   restart: { run: benchRestart, bots: 10, seconds: 20 },
   receiver: { run: benchReceiver, bots: 1, seconds: 60 },

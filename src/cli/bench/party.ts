@@ -7,6 +7,7 @@ export interface Measurement {
   cpuMs: number;
   codecMs: number;
   clockMs: number;
+  skippedTicks: number;
   samplesHeard: number[];
   packets: { received: number; lost: number; concealed: number; samples: number };
   clicksUs: number[][];
@@ -17,6 +18,15 @@ export interface Measurement {
     batchesDropped: number;
     framesDropped: number;
   };
+}
+
+/** How the bots that join encode, and how much of the time they speak. */
+export interface PartyOptions {
+  complexity: number;
+  /** 0 to 1; 1 when left out. */
+  speechShare?: number;
+  /** They write clicks into a quiet source in place of a voice. */
+  clicking?: boolean;
 }
 
 /** The three processes of a bench: a stage, the counterparts, and the bots that are measured. */
@@ -31,7 +41,10 @@ export class BenchParty {
   }
 
   /** Seats a counterpart and a bot in each channel; gives how long each bot's join took, in ms. */
-  async join(channels: string[], complexity: number, clicking = false): Promise<number[]> {
+  async join(
+    channels: string[],
+    { complexity, speechShare = 1, clicking = false }: PartyOptions,
+  ): Promise<number[]> {
     const signalingUrl = this.#signalingUrl;
     await this.counterparts.request(
       "join",
@@ -40,7 +53,7 @@ export class BenchParty {
     );
     return this.bots.request<number[]>(
       "join",
-      { signalingUrl, channels, complexity, clicking },
+      { signalingUrl, channels, complexity, speechShare, clicking },
       channels.length * 500,
     );
   }

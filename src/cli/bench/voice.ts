@@ -11,6 +11,9 @@ const SETTLE_MS = 3_000;
 export interface VoiceFigures {
   bots: number;
   seconds: number;
+  complexity: number;
+  /** How much of the time each bot speaks, 0 to 1. */
+  speechShare: number;
   cpuPercentPerBot: number;
   rssBytesPerBot: number;
   receivedShare: number;
@@ -21,6 +24,12 @@ export interface VoiceFigures {
   codecThreadPercent: number;
   encoderAlonePercent: number;
   clockThreadPercent: number;
+  /** Everything but the codec threads, a bot. */
+  otherThreadsPercent: number;
+  /** From clearing a source to the last packet with any of it; see clearing.ts. */
+  clearToSilenceMs: { p50: number; p95: number; maximum: number };
+  /** Ticks of 10 ms that were left out during the measurement: more than a few mean that the machine had no time left. */
+  skippedTicks: number;
   eventLoopDelayMs: { p99: number; maximum: number };
   stageCpuPercent: number;
   counterpartsCpuPercent: number;
@@ -29,7 +38,7 @@ export interface VoiceFigures {
 
 /** Bots in one process that each speak and hear one voice, through a stage in another process. */
 export async function benchVoice(
-  options: { bots: number; seconds: number; complexity: number },
+  options: { bots: number; seconds: number; complexity: number; speechShare?: number },
   signal: AbortSignal,
 ): Promise<VoiceFigures> {
   const party = new BenchParty();
@@ -38,11 +47,12 @@ export async function benchVoice(
     await party.open();
     const channels = Array.from({ length: options.bots }, (_, index) => `bench-${index}`);
     const few = Math.max(1, Math.floor(options.bots / 5));
-    await party.join(["clicks-0", "clicks-1"].slice(0, CLICKERS), options.complexity, true);
-    const joinMs = await party.join(channels.slice(0, few), options.complexity);
+    const { complexity, speechShare = 1 } = options;
+    await party.join(["clicks-0", "clicks-1"].slice(0, CLICKERS), { complexity, clicking: true });
+    const joinMs = await party.join(channels.slice(0, few), { complexity, speechShare });
     await pause(SETTLE_MS);
     const rssFew = await party.bots.request<number>("rss");
-    joinMs.push(...(await party.join(channels.slice(few), options.complexity)));
+    joinMs.push(...(await party.join(channels.slice(few), { complexity, speechShare })));
     await pause(SETTLE_MS);
     const rssAll = await party.bots.request<number>("rss");
     const alone = [await party.bots.request<number>("encoderAlone", { complexity: options.complexity })];
@@ -51,6 +61,7 @@ export async function benchVoice(
     const measured = await party.measure(options.seconds);
     const cpuAfter = await Promise.all(others.map((child) => child.request<NodeJS.CpuUsage>("cpu")));
     alone.push(await party.bots.request<number>("encoderAlone", { complexity: options.complexity }));
+    const clearingMs = await party.bots.request<number[]>("clearing");
     const heard = await party.counterparts.request<number[][]>("heardClicks");
     const [stageCpu, counterpartsCpu] = cpuAfter.map(
       (cpu, index) => (cpu.user + cpu.system - cpuBefore[index]!.user - cpuBefore[index]!.system) / 1000,
@@ -58,6 +69,11 @@ export async function benchVoice(
     return {
       ...summarize(measured, options, joinMs, clickDelaysOf(measured, heard)),
       encoderAlonePercent: rounded((alone[0]! + alone[1]!) / 2, 3),
+      clearToSilenceMs: {
+        p50: rounded(percentile(clearingMs, 0.5)),
+        p95: rounded(percentile(clearingMs, 0.95)),
+        maximum: rounded(Math.max(...clearingMs)),
+      },
       rssBytesPerBot: Math.round((rssAll - rssFew) / Math.max(1, options.bots - few)),
       stageCpuPercent: rounded((100 * stageCpu!) / measured.wallMs),
       counterpartsCpuPercent: rounded((100 * counterpartsCpu!) / measured.wallMs),
@@ -74,17 +90,24 @@ function clickDelaysOf(measured: Measurement, heard: number[][]): number[] {
 
 function summarize(
   measured: Measurement,
-  options: { bots: number; seconds: number },
+  options: { bots: number; seconds: number; complexity: number; speechShare?: number },
   joinMs: number[],
   delaysMs: number[],
 ): Omit<
   VoiceFigures,
-  "rssBytesPerBot" | "encoderAlonePercent" | "stageCpuPercent" | "counterpartsCpuPercent" | "environment"
+  | "rssBytesPerBot"
+  | "encoderAlonePercent"
+  | "clearToSilenceMs"
+  | "stageCpuPercent"
+  | "counterpartsCpuPercent"
+  | "environment"
 > {
   const heardSamples = measured.samplesHeard.reduce((sum, samples) => sum + samples, 0);
   return {
     bots: options.bots,
     seconds: options.seconds,
+    complexity: options.complexity,
+    speechShare: options.speechShare ?? 1,
     cpuPercentPerBot: rounded((100 * measured.cpuMs) / measured.wallMs / options.bots, 3),
     receivedShare: rounded(receivedShare(measured.packets, heardSamples, 16_000), 5),
     mouthToEarMs: {
@@ -96,6 +119,11 @@ function summarize(
     clockLateMs: { p99: rounded(measured.engine.clockLateMs.p99, 3) },
     codecThreadPercent: rounded((100 * measured.codecMs) / measured.wallMs / options.bots, 3),
     clockThreadPercent: rounded((100 * measured.clockMs) / measured.wallMs / options.bots, 3),
+    otherThreadsPercent: rounded(
+      (100 * (measured.cpuMs - measured.codecMs)) / measured.wallMs / options.bots,
+      3,
+    ),
+    skippedTicks: measured.skippedTicks,
     eventLoopDelayMs: roundedAll(measured.eventLoopDelayMs),
   };
 }
