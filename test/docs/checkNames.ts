@@ -14,7 +14,7 @@ export function findMissing(names: readonly string[], modules: readonly string[]
   const imports = modules.map((path, index) => `import * as m${index} from "../../${path}";`);
   const exported = exportsOf(modules);
   const lines = names.map((name) => statementOf(name, exported));
-  const program = compile([...imports, ...lines].join("\n"));
+  const program = programOf([FILE], [...imports, ...lines].join("\n"));
   const missing: string[] = [];
   for (const { file, start, messageText } of ts.getPreEmitDiagnostics(program, program.getSourceFile(FILE))) {
     const { line } = file!.getLineAndCharacterOfPosition(start ?? 0);
@@ -55,10 +55,7 @@ function isStatic(head: string, rest: string): boolean {
 }
 
 function exportsOf(modules: readonly string[]): Map<string, Exported> {
-  const program = ts.createProgram(
-    modules.map((path) => join(root, path)),
-    options(),
-  );
+  const program = programOf(modules.map((path) => join(root, path)));
   const checker = program.getTypeChecker();
   const found = new Map<string, Exported>();
   for (const [module, path] of modules.entries()) {
@@ -74,18 +71,23 @@ function exportsOf(modules: readonly string[]): Map<string, Exported> {
 
 function options(): ts.CompilerOptions {
   const { config } = ts.readConfigFile(join(root, "tsconfig.json"), ts.sys.readFile);
-  const parsed = ts.parseJsonConfigFileContent(config, ts.sys, root);
-  return { ...parsed.options, noEmit: true, noUnusedLocals: false };
+  const { options: ours } = ts.parseJsonConfigFileContent(config, ts.sys, root);
+  return { ...ours, noEmit: true, noUnusedLocals: false };
 }
 
-function compile(text: string): ts.Program {
+/** Parsing the libraries takes longest, and they do not change meanwhile. */
+const parsed = new Map<string, ts.SourceFile | undefined>();
+
+/** A program of files on disk and of `text`, which is FILE. */
+function programOf(files: readonly string[], text = ""): ts.Program {
   const host = ts.createCompilerHost(options());
   const { getSourceFile, fileExists, readFile } = host;
   host.fileExists = (path) => path === FILE || fileExists.call(host, path);
   host.readFile = (path) => (path === FILE ? text : readFile.call(host, path));
-  host.getSourceFile = (path, ...rest) =>
-    path === FILE
-      ? ts.createSourceFile(path, text, ts.ScriptTarget.ESNext)
-      : getSourceFile.call(host, path, ...rest);
-  return ts.createProgram([FILE], options(), host);
+  host.getSourceFile = (path, ...rest) => {
+    if (path === FILE) return ts.createSourceFile(path, text, ts.ScriptTarget.ESNext);
+    if (!parsed.has(path)) parsed.set(path, getSourceFile.call(host, path, ...rest));
+    return parsed.get(path);
+  };
+  return ts.createProgram(files, options(), host);
 }

@@ -461,6 +461,14 @@ describe("the room", () => {
     ]);
   });
 
+  it("has the sid of the room that it was moved to before it knew one", async () => {
+    const party = new RoomParty();
+    party.room.joined(joinOf([], { room: undefined }));
+    const sid = party.room.getSid();
+    party.tell({ case: "roomMoved", value: new RoomMovedResponse({ room: new RoomInfo({ sid: "RM_2" }) }) });
+    expect(await sid).toBe("RM_2");
+  });
+
   it("moves to another room: everybody leaves, then those of the new one come", () => {
     const party = new RoomParty().join(alice("TR_1"));
     party.tell({

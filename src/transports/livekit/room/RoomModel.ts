@@ -296,7 +296,7 @@ export class RoomModel extends TypedEvents<RoomEvents> {
 
   #move(local: LocalParticipant, { room, token, participant, otherParticipants }: RoomMovedResponse): void {
     if (token !== "") this.emit("tokenRefreshed", token);
-    if (room) this.#info = room;
+    if (room) this.#setInfo(room, false);
     this.#setSpeakers([]);
     this.#roster.clear();
     if (participant) applyInfo(this, local, participant, true);
