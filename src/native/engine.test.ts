@@ -308,6 +308,38 @@ describe("the engine by hand", () => {
     expect(far.stats().inbound[0]!.packetsReceived).toBeGreaterThan(5);
   });
 
+  it("gives the figures of what it hears under their WebRTC names", () => {
+    const [near, far] = peers();
+    const speaker = source();
+    send(near).setProducer(speaker);
+    const sink = engine.createSink({ sampleRate: 16_000, channels: 1, frameMs: 10 });
+    sink.bind(receive(far));
+    speaker.write(tone(440, 96_000));
+    pass(1_500);
+    const inbound = far.stats().inbound[0]!;
+    expect(inbound).toMatchObject({
+      packetsLost: 0,
+      packetsDiscarded: 0,
+      concealedSamples: 0,
+      silentConcealedSamples: 0,
+      concealmentEvents: 0,
+      insertedSamplesForDeceleration: 0,
+      removedSamplesForAcceleration: 0,
+      retransmittedPacketsReceived: 0,
+      retransmittedBytesReceived: 0,
+    });
+    expect(inbound.jitterBufferEmittedCount).toBeGreaterThan(48_000);
+    const perSample = (sum: number) => sum / inbound.jitterBufferEmittedCount;
+    expect(perSample(inbound.jitterBufferDelay)).toBeLessThanOrEqual(0.026);
+    expect(perSample(inbound.jitterBufferTargetDelay)).toBeCloseTo(0.02);
+    expect(perSample(inbound.jitterBufferMinimumDelay)).toBe(0);
+    expect(inbound.fecPacketsDiscarded).toBe(inbound.fecPacketsReceived);
+    expect(inbound.totalSamplesReceived / 48_000).toBeCloseTo(inbound.totalSamplesDuration);
+    // A tone of 8000 of 32768 has a linear level of 0.17, and its square a second of energy.
+    expect(inbound.audioLevel).toBeCloseTo(0.17, 1);
+    expect(inbound.totalAudioEnergy / inbound.totalSamplesDuration).toBeCloseTo(0.03, 2);
+  });
+
   it("asks about an SSRC that it does not know and plays what it held", () => {
     const [near, far] = peers();
     near.setHeaderExtensions({ mid: 1 });

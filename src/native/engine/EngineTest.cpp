@@ -8,6 +8,7 @@
 #include <functional>
 #include <future>
 
+#include "AudioLevelMeter.hpp"
 #include "RtcpBuilder.hpp"
 #include "RtcpParser.hpp"
 #include "RtpPacketBuilder.hpp"
@@ -225,6 +226,89 @@ TEST_SUITE("Engine") {
     CHECK(far.inbound[0].packetsLost <= 5);
     // Only of the first losses, before the delay was made for them; there are 50.
     CHECK(bench.concealed <= 12);
+  }
+
+  TEST_CASE("hears what is lost from the redundant copies in the next packets") {
+    Bench bench;
+    bench.out->loses = [](size_t packet) { return packet % 10 == 3; };
+    const uint32_t source = bench.engine.createSource({48'000, 1}, 1'000);
+    SenderOptions sending;
+    sending.mid = "a";
+    sending.ssrc = 1;
+    sending.codec = kOpus;
+    sending.opus.fec = false;
+    sending.redundancy = SenderOptions::Redundancy{63, 1};
+    bench.engine.setSenderProducer(bench.engine.createSender(bench.near, sending), source);
+    ReceiverOptions receiving;
+    receiving.mid = "a";
+    receiving.ssrcs = {1};
+    receiving.codecs = {CodecParameters{63, "red", 48'000, 2, 111}, kOpus};
+    const uint32_t receiver = bench.engine.createReceiver(bench.far, receiving);
+    bench.listen(receiver);
+    Talker talk(bench.engine, source);
+    bench.pass(20'000, talk);
+    const auto inbound = bench.stats(bench.far).inbound[0];
+    CHECK(inbound.packetsLost >= 95);
+    CHECK(inbound.fecPacketsReceived >= 800);
+    CHECK(inbound.fecPacketsReceived - inbound.fecPacketsDiscarded >= 90);
+    // Only of the first losses, before the delay was made for them.
+    CHECK(bench.concealed <= 6);
+  }
+
+  TEST_CASE("gets lost packets again over a retransmission stream, found by its SSRC or by its payload type") {
+    for (const bool isSignalled : {true, false}) {
+      CAPTURE(isSignalled);
+      Bench bench;
+      bench.out->loses = [](size_t packet) { return packet % 20 == 7; };
+      const uint32_t source = bench.engine.createSource({48'000, 1}, 1'000);
+      SenderOptions sending;
+      sending.mid = "a";
+      sending.ssrc = 1;
+      sending.codec = kOpus;
+      sending.opus.fec = false;
+      sending.nack = true;
+      sending.retransmission = SenderOptions::Retransmission{2, 112};
+      bench.engine.setSenderProducer(bench.engine.createSender(bench.near, sending), source);
+      ReceiverOptions receiving;
+      receiving.mid = "a";
+      receiving.ssrcs = {1};
+      receiving.codecs = {kOpus, CodecParameters{112, "rtx", 48'000, 2, 111}};
+      receiving.nack = true;
+      if (isSignalled) receiving.retransmissionSsrcs = {{1, 2}};
+      bench.listen(bench.engine.createReceiver(bench.far, receiving));
+      Talker talk(bench.engine, source);
+      bench.pass(20'000, talk);
+      const auto inbound = bench.stats(bench.far).inbound;
+      REQUIRE(inbound.size() == 1);
+      CHECK(inbound[0].retransmittedPacketsReceived >= 45);
+      CHECK(inbound[0].packetsLost <= 5);
+      CHECK(bench.concealed <= 12);
+    }
+  }
+
+  TEST_CASE("hears G.711") {
+    for (const char* name : {"pcmu", "pcma"}) {
+      Bench bench;
+      const uint32_t source = bench.engine.createSource({48'000, 1}, 1'000);
+      SenderOptions sending;
+      sending.mid = "a";
+      sending.ssrc = 1;
+      sending.codec = {static_cast<uint8_t>(name[3] == 'u' ? 0 : 8), name, 8'000, 1};
+      bench.engine.setSenderProducer(bench.engine.createSender(bench.near, sending), source);
+      ReceiverOptions receiving;
+      receiving.mid = "a";
+      receiving.ssrcs = {1};
+      receiving.codecs = {sending.codec};
+      bench.listen(bench.engine.createReceiver(bench.far, receiving));
+      Talker talk(bench.engine, source);
+      bench.pass(2'000, talk);
+      CHECK(bench.heard.size() >= 16 * 1'900);
+      CHECK(bench.concealed == 0);
+      AudioLevelMeter meter;
+      meter.add(std::span(bench.heard).subspan(8'000));
+      // A tone of 8000 is 15 dB below the loudest one.
+      CHECK(meter.take().rmsDbov == doctest::Approx(-15).epsilon(0.1));
+    }
   }
 
   TEST_CASE("does not ask for what could not come in time") {
