@@ -21,6 +21,7 @@ const failed = await runParts([
   { name: "scripted call", command: ["npm", "start", "--silent", "--", "--once"] },
   { name: "interop, Sora", command: ["npm", "run", "--silent", "interop:sora"] },
   { name: "the page in Chromium", command: ["npm", "run", "--silent", "interop:page"] },
+  { name: "interop, LiveKit", command: ["npm", "run", "--silent", "interop:livekit"] },
   { name: "leaks", command: ["npm", "run", "--silent", "leak"] },
   { name: "benches, short", command: ["node", "scripts/bench-smoke.mjs"] },
 ]);

@@ -365,6 +365,8 @@ export interface TransportOptions {
   /** The ICE controlling side is the offerer. */
   controlling: boolean;
   iceServers: { urls: string[]; username?: string; credential?: string }[];
+  /** Only by TURN servers: nobody learns an address of this machine. False when left out. */
+  relayOnly?: boolean;
   /** Local addresses to gather on besides the interfaces' own; loopback is always among them. */
   addresses: string[];
   /** UDP port range; 0 for any. */

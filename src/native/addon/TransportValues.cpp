@@ -78,6 +78,7 @@ Napi::Object writeChannel(Napi::Env env, const transport::ChannelStats& channel)
 transport::TransportOptions readOptions(const Napi::Object& object) {
   transport::TransportOptions options;
   options.controlling = readFlag(object, "controlling", false);
+  options.relayOnly = object.Get("relayOnly").ToBoolean().Value();
   options.addresses = readTexts(object, "addresses");
   readList(object, "iceServers", [&](Napi::Value value) {
     if (!value.IsObject()) return;

@@ -80,7 +80,7 @@ IceAgent::IceAgent(IoThread& thread, const TransportOptions& options, IceListene
   const int flags = NICE_AGENT_OPTION_ICE_TRICKLE | NICE_AGENT_OPTION_CONSENT_FRESHNESS;
   agent_ = nice_agent_new_full(thread.context(), NICE_COMPATIBILITY_RFC5245, static_cast<NiceAgentOption>(flags));
   g_object_set(agent_, "upnp", FALSE, "ice-tcp", FALSE, "controlling-mode", options.controlling ? TRUE : FALSE,
-               "stun-initial-timeout", kFirstRetransmissionMs, nullptr);
+               "force-relay", options.relayOnly ? TRUE : FALSE, "stun-initial-timeout", kFirstRetransmissionMs, nullptr);
   addLocalAddresses(options.addresses);
   stream_ = nice_agent_add_stream(agent_, kComponent);
   if (options.minimumPort > 0) {

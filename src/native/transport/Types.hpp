@@ -21,6 +21,8 @@ struct IceServer {
 
 struct TransportOptions {
   bool controlling = false;
+  /** Only by TURN servers: nobody learns an address of this machine. */
+  bool relayOnly = false;
   std::vector<IceServer> iceServers;
   /** Besides those of the interfaces and loopback. */
   std::vector<std::string> addresses;

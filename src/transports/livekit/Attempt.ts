@@ -1,10 +1,8 @@
 import {
-  AddTrackRequest,
-  AudioTrackFeature,
   DataChannelInfo as ChannelInfo,
   type DataChannelReceiveState,
   DisconnectReason,
-  type Encryption_Type,
+  Encryption_Type,
   type JoinResponse,
   type LeaveRequest,
   LeaveRequest_Action,
@@ -19,8 +17,6 @@ import {
   SyncState,
   type TrackInfo,
   TrackPublishedResponse,
-  TrackSource,
-  TrackType,
   type UpdateSubscription,
 } from "@livekit/protocol";
 import type { DriverEvent } from "../../actors/index.ts";
@@ -28,6 +24,7 @@ import type { ConnectionHost, LocalTrack, StatsEntry } from "../../connection/in
 import { type Clock, type Logger, TroupeError } from "../../core/index.ts";
 import { AudioFilter, type EngineReceiver } from "../../media/index.ts";
 import type { Session } from "../../webrtc/index.ts";
+import { addTrackRequest, audioCodecs } from "./announcement.ts";
 import type { DataKind } from "./DataPath.ts";
 import { disconnectReasonOf } from "./disconnectReason.ts";
 import type { TransformTarget } from "./e2ee/index.ts";
@@ -60,7 +57,7 @@ export interface IceServer {
 }
 
 /** Makes the session of an attempt, an offerer; replaced in tests. */
-export type CreateSession = (iceServers: IceServer[]) => Session;
+export type CreateSession = (iceServers: IceServer[], relayOnly: boolean) => Session;
 
 /** What the running attempt tells the room above it. */
 export interface RoomListener {
@@ -264,7 +261,13 @@ export class Attempt {
   // What the connection asks for
 
   publish(track: LocalTrack): void {
-    this.#media?.publish(track, (cid) => this.#addTrack(track, cid));
+    const options = track.options as AudioPublishSettings;
+    // Encrypted frames are not repeated: the other SDKs do not unpack them.
+    const settings = { ...options, red: options.red && !this.#isEncrypted };
+    const encryption = this.#context.room.encryptionType;
+    this.#media?.publish(track, audioCodecs(settings), (cid) =>
+      addTrackRequest(settings, { cid, muted: track.muted, encryption }),
+    );
   }
 
   unpublish(track: LocalTrack): void {
@@ -410,6 +413,7 @@ export class Attempt {
         username: username || undefined,
         credential: credential || undefined,
       })),
+      settings.rtcConfiguration.iceTransportType === "relay",
     );
     this.#media = new MediaSession(
       session,
@@ -432,7 +436,7 @@ export class Attempt {
         dataOpen: () => room.dataOpen(),
         failed: (error) => this.#fail(error, false),
       },
-      { clock, log },
+      { clock, log, configuration: settings.rtcConfiguration },
     );
     return this.#media;
   }
@@ -624,26 +628,8 @@ export class Attempt {
 
   // Smaller things
 
-  #addTrack(track: LocalTrack, cid: string): AddTrackRequest {
-    const options = track.options as AudioPublishSettings;
-    const features = [
-      ...(options.stereo ? [AudioTrackFeature.TF_STEREO] : []),
-      ...(options.dtx ? [] : [AudioTrackFeature.TF_NO_DTX]),
-      ...(options.preconnectBuffer ? [AudioTrackFeature.TF_PRECONNECT_BUFFER] : []),
-    ];
-    return new AddTrackRequest({
-      cid,
-      name: options.name,
-      type: TrackType.AUDIO,
-      source: SOURCES[options.source],
-      muted: track.muted,
-      disableDtx: !options.dtx,
-      disableRed: !options.red,
-      stereo: options.stereo,
-      stream: options.stream,
-      audioFeatures: features,
-      encryption: this.#context.room.encryptionType,
-    });
+  get #isEncrypted(): boolean {
+    return this.#context.room.encryptionType !== Encryption_Type.NONE;
   }
 
   #fail(error: unknown, permanent: boolean): void {
@@ -670,11 +656,3 @@ export class Attempt {
     return promise.finally(() => signal.removeEventListener("abort", onAbort));
   }
 }
-
-const SOURCES: Record<AudioPublishSettings["source"], TrackSource> = {
-  unknown: TrackSource.UNKNOWN,
-  camera: TrackSource.CAMERA,
-  microphone: TrackSource.MICROPHONE,
-  screenShare: TrackSource.SCREEN_SHARE,
-  screenShareAudio: TrackSource.SCREEN_SHARE_AUDIO,
-};

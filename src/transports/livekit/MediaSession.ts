@@ -2,9 +2,10 @@ import { type AddTrackRequest, SessionDescription, SignalTarget, TrickleRequest 
 import type { LocalTrack, StatsEntry } from "../../connection/index.ts";
 import { type Clock, type Logger, TroupeError } from "../../core/index.ts";
 import type { EngineReceiver, EngineSender } from "../../media/index.ts";
-import type { Session, Transceiver } from "../../webrtc/index.ts";
+import { OPUS, RED, type SdpCodec, type Session, type Transceiver } from "../../webrtc/index.ts";
 import { type DataKind, DataPath } from "./DataPath.ts";
 import type { TransformTarget } from "./e2ee/index.ts";
+import type { LiveKitSettings } from "./options.ts";
 import type { SignalMessage } from "./signal/SignalClient.ts";
 
 /** How long an answer may take, in ms. */
@@ -49,6 +50,7 @@ export class MediaSession {
   readonly #listener: MediaListener;
   readonly #clock: Clock;
   readonly #log: Logger;
+  readonly #configuration: LiveKitSettings["rtcConfiguration"];
   readonly #published = new Map<LocalTrack, Published>();
   readonly #lines: Transceiver[] = [];
   readonly #received = new Map<Transceiver, { sid: string; receiver: EngineReceiver }>();
@@ -58,16 +60,22 @@ export class MediaSession {
   /** Whether something changed since the offer that is under way. */
   #again = false;
   #started = false;
+  #waitsForCandidates = false;
   #negotiated = false;
   #closed = false;
   #lastOffer: SessionDescription | undefined;
   #lastAnswer: SessionDescription | undefined;
 
-  constructor(session: Session, listener: MediaListener, parts: { clock: Clock; log: Logger }) {
+  constructor(
+    session: Session,
+    listener: MediaListener,
+    parts: { clock: Clock; log: Logger; configuration: LiveKitSettings["rtcConfiguration"] },
+  ) {
     this.#session = session;
     this.#listener = listener;
     this.#clock = parts.clock;
     this.#log = parts.log;
+    this.#configuration = parts.configuration;
     this.data = new DataPath({
       message: (kind, data) => listener.data(kind, data),
       open: () => listener.dataOpen(),
@@ -96,18 +104,25 @@ export class MediaSession {
   start(tracks: number): void {
     this.data.start(this.#session);
     this.#addReceiveLines(tracks);
+    if (this.#configuration.continualGatheringPolicy === "once" && !this.#session.gathered) {
+      this.#waitsForCandidates = true;
+      // Its first call begins to gather; candidates are told once there is a description that they belong to.
+      this.#session.createOffer();
+      return;
+    }
     this.#started = true;
     this.negotiate();
   }
 
   /** Announces a track of ours and offers it. */
-  publish(track: LocalTrack, request: (cid: string) => AddTrackRequest): void {
+  publish(track: LocalTrack, codecs: SdpCodec[], request: (cid: string) => AddTrackRequest): void {
     if (this.#closed || this.#published.has(track)) return;
     const details = request("");
     const transceiver = this.#session.addTransceiver({
       kind: "audio",
       direction: "sendonly",
       streamId: details.stream || "-",
+      codecs,
       opus: track.opus,
     });
     const announced = request(transceiver.trackId);
@@ -207,13 +222,15 @@ export class MediaSession {
   #addReceiveLines(count: number): void {
     const room = Math.max(0, MAXIMUM_RECEIVE_LINES - this.#lines.length);
     for (let added = 0; added < Math.min(count, room); added++) {
-      this.#lines.push(this.#session.addTransceiver({ kind: "audio", direction: "recvonly" }));
+      this.#lines.push(
+        this.#session.addTransceiver({ kind: "audio", direction: "recvonly", codecs: [OPUS, RED] }),
+      );
     }
   }
 
   #offer(iceRestart: boolean): void {
     this.#offerId += 1;
-    const sdp = this.#session.createOffer({ iceRestart });
+    const sdp = this.#withoutHidden(this.#session.createOffer({ iceRestart }));
     const offer = new SessionDescription({ type: "offer", sdp, id: this.#offerId });
     this.#lastOffer = offer;
     this.#offerTimer = this.#clock.setTimeout(() => {
@@ -223,6 +240,8 @@ export class MediaSession {
   }
 
   #sendCandidate(candidate: string, mid: string): void {
+    if (candidate === "") this.#startGathered();
+    if (candidate !== "" && this.#isHidden(candidate)) return;
     const candidateInit = JSON.stringify({ candidate, sdpMid: mid, sdpMLineIndex: 0 });
     const value = new TrickleRequest({
       candidateInit,
@@ -230,6 +249,23 @@ export class MediaSession {
       final: candidate === "",
     });
     this.#listener.send({ case: "trickle", value });
+  }
+
+  /** Whether the server is not to learn this candidate. */
+  #isHidden(candidate: string): boolean {
+    return this.#configuration.iceTransportType === "noHost" && / typ host( |$)/.test(candidate);
+  }
+
+  #withoutHidden(sdp: string): string {
+    const isKept = (line: string) => !line.startsWith("a=candidate:") || !this.#isHidden(line);
+    return sdp.split("\r\n").filter(isKept).join("\r\n");
+  }
+
+  #startGathered(): void {
+    if (this.#started || !this.#waitsForCandidates) return;
+    this.#waitsForCandidates = false;
+    this.#started = true;
+    this.negotiate();
   }
 
   /** Hands over what the answer made. */

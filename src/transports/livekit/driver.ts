@@ -24,9 +24,9 @@ export interface LiveKitDriverParts {
   log?: Logger;
 }
 
-function createNativeSession(iceServers: IceServer[]): Session {
+function createNativeSession(iceServers: IceServer[], relayOnly: boolean): Session {
   return new Session({
-    transport: new NativePeerTransport({ controlling: true, iceServers }),
+    transport: new NativePeerTransport({ controlling: true, iceServers, relayOnly }),
     role: "offerer",
   });
 }
