@@ -3,8 +3,10 @@ import { clickDelaysMs } from "./clicks.ts";
 import { percentile, receivedShare, rounded, roundedAll } from "./figures.ts";
 import { BenchParty, environment, type Measurement } from "./party.ts";
 
-/** Two extra connections write clicks into quiet sources; their cost counts against the bots. */
+/** Extra connections that write clicks into quiet sources: they join when the bots' cost has been measured. */
 const CLICKERS = 2;
+/** Some fifteen clicks of each. */
+const MINIMUM_CLICK_SECONDS = 10;
 /** Time for jitter buffers, page faults and the optimiser to settle before anything is counted. */
 const SETTLE_MS = 3_000;
 
@@ -48,7 +50,6 @@ export async function benchVoice(
     const channels = Array.from({ length: options.bots }, (_, index) => `bench-${index}`);
     const few = Math.max(1, Math.floor(options.bots / 5));
     const { complexity, speechShare = 1 } = options;
-    await party.join(["clicks-0", "clicks-1"].slice(0, CLICKERS), { complexity, clicking: true });
     const joinMs = await party.join(channels.slice(0, few), { complexity, speechShare });
     await pause(SETTLE_MS);
     const rssFew = await party.bots.request<number>("rss");
@@ -61,13 +62,15 @@ export async function benchVoice(
     const measured = await party.measure(options.seconds);
     const cpuAfter = await Promise.all(others.map((child) => child.request<NodeJS.CpuUsage>("cpu")));
     alone.push(await party.bots.request<number>("encoderAlone", { complexity: options.complexity }));
+    await party.join(["clicks-0", "clicks-1"].slice(0, CLICKERS), { complexity, clicking: true });
+    const clicked = await party.measure(Math.max(MINIMUM_CLICK_SECONDS, options.seconds / 2));
     const clearingMs = await party.bots.request<number[]>("clearing");
     const heard = await party.counterparts.request<number[][]>("heardClicks");
     const [stageCpu, counterpartsCpu] = cpuAfter.map(
       (cpu, index) => (cpu.user + cpu.system - cpuBefore[index]!.user - cpuBefore[index]!.system) / 1000,
     );
     return {
-      ...summarize(measured, options, joinMs, clickDelaysOf(measured, heard)),
+      ...summarize(measured, options, joinMs, clickDelaysOf(clicked, heard)),
       encoderAlonePercent: rounded((alone[0]! + alone[1]!) / 2, 3),
       clearToSilenceMs: {
         p50: rounded(percentile(clearingMs, 0.5)),
