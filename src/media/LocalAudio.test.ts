@@ -150,13 +150,19 @@ describe("the driver over audify", () => {
     expect(listAudioDevices(driver)).toEqual([
       expect.objectContaining({ id: 1, isDefaultInput: true, isDefaultOutput: false }),
     ]);
-    const options = { deviceId: 1, sampleRate: 48_000, channels: 2, frameSamples: 480, error: () => {} };
+    const errors: string[] = [];
+    const error = (message: string) => errors.push(message);
+    const options = { deviceId: 1, sampleRate: 48_000, channels: 2, frameSamples: 480, error };
     const heard = () => {};
     driver.openInput(options, heard).close();
     const output = driver.openOutput(options, () => {});
     output.write(Buffer.alloc(8));
     const device = { deviceId: 1, nChannels: 2 };
     expect(calls[0]!.slice(0, 7)).toEqual([null, device, 2, 48_000, 480, "troupe", heard]);
+    const report = calls[0]![9] as (type: number, message: string) => void;
+    report(1, "only a warning");
+    report(8, "the driver broke");
+    expect(errors).toEqual(["the driver broke"]);
     expect(calls.slice(1, 3)).toEqual([["start"], ["close"]]);
     expect(calls[3]!.slice(0, 3)).toEqual([device, null, 2]);
     expect(calls.at(-1)).toEqual(["write", 8]);

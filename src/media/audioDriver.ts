@@ -3,6 +3,8 @@ import { TroupeError } from "../core/index.ts";
 
 /** RtAudio's name for 16-bit samples. */
 const FORMAT_INT16 = 0x2;
+/** Of RtAudio's kinds of errors those up to this one are warnings, which come even when all is well. */
+const HIGHEST_WARNING = 1;
 
 /** A microphone, loudspeaker or both, as the operating system knows it. */
 export interface AudioDevice {
@@ -119,7 +121,9 @@ function openStream(
     heard ?? null,
     played ?? null,
     0,
-    (_type, message) => error(message),
+    (type, message) => {
+      if (type > HIGHEST_WARNING) error(message);
+    },
   );
   rtAudio.start();
   return { write: (frame) => rtAudio.write(frame), close: () => rtAudio.closeStream() };
