@@ -173,8 +173,20 @@ export class ScriptedMember {
   }
 }
 
-/** Goertzel: the share of the power of `pcm` that is at `hz`, 0 to 1. */
+/**
+ * The share of the power of `pcm` that is at `hz`, 0 to 1: the median of windows of 50 ms, so that a phase that jumps
+ * where a busy machine skipped a tick does not count against the rest.
+ */
 export function toneShare(pcm: Int16Array, hz: number, sampleRate: number): number {
+  const window = sampleRate / 20;
+  const shares = Array.from({ length: Math.floor(pcm.length / window) }, (_, at) =>
+    shareOf(pcm.subarray(at * window, (at + 1) * window), hz, sampleRate),
+  );
+  return shares.toSorted((one, other) => one - other)[Math.floor(shares.length / 2)] ?? 0;
+}
+
+/** Goertzel. */
+function shareOf(pcm: Int16Array, hz: number, sampleRate: number): number {
   const coefficient = 2 * Math.cos((2 * Math.PI * hz) / sampleRate);
   let [before, last, power] = [0, 0, 0];
   for (const sample of pcm) {
