@@ -2,6 +2,7 @@ import { ChatMessage, DataPacket, MetricsBatch } from "@livekit/protocol";
 import { describe, expect, it } from "vitest";
 import { DataRoom } from "../../../../test/fixtures/DataRoom.ts";
 import { ManualClock, settled } from "../../../../test/fixtures/ManualClock.ts";
+import { TroupeError } from "../../../core/index.ts";
 import { PublishDataError } from "../errors.ts";
 import type { DataEncryption, ReceivedData } from "./index.ts";
 
@@ -150,6 +151,19 @@ describe("reliable packets", () => {
     await expect(alice.hub.publishData("later")).rejects.toMatchObject({ code: "CLOSED" });
   });
 
+  it("wait when a channel closes under them that looks open, until the next one is there", async () => {
+    const { alice, heard } = party();
+    alice.refusal = new TroupeError("CLOSED", "The data channel is closed");
+    const waiting = alice.hub.publishData("patient");
+    await settled();
+    expect(alice.hub.waitingBytes).toBeGreaterThan(0);
+    alice.refusal = undefined;
+    alice.hub.wake();
+    await waiting;
+    expect(heard.bob!.map(text)).toEqual(["patient"]);
+    expect(alice.hub.waitingBytes).toBe(0);
+  });
+
   it("fail alone when the channel is open and does not take them", async () => {
     const { alice, heard } = party();
     alice.refusal = new Error("too long for this channel");
@@ -168,6 +182,7 @@ describe("lossy packets", () => {
     alice.resume();
     await settled();
     expect(heard.bob).toEqual([]);
+    expect(alice.hub.lossyDropped).toBe(1);
   });
 });
 

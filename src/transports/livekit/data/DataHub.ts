@@ -1,10 +1,5 @@
 import { randomBytes } from "node:crypto";
-import {
-  DataPacket,
-  EncryptedPacketPayload,
-  type UserPacket,
-  UserPacket as UserPacketMessage,
-} from "@livekit/protocol";
+import { DataPacket, EncryptedPacketPayload, UserPacket } from "@livekit/protocol";
 import {
   type Clock,
   logger,
@@ -88,7 +83,7 @@ export class DataHub {
   readonly #client: RpcClient;
   readonly #server: RpcServer;
   #isClosed = false;
-  /** Packets that were let go. */
+  /** Packets of others that were let go: unreadable, or beyond a limit. */
   dropped = 0;
 
   /** @throws TroupeError INVALID_OPTION for a limit. */
@@ -106,6 +101,16 @@ export class DataHub {
     );
   }
 
+  /** Reliable bytes that wait to be sent. */
+  get waitingBytes(): number {
+    return this.#sender.waitingBytes;
+  }
+
+  /** Lossy messages of ours that were not sent, because the channel was not open. */
+  get lossyDropped(): number {
+    return this.#sender.lossyDropped;
+  }
+
   // --- what users do
 
   /**
@@ -120,7 +125,7 @@ export class DataHub {
     }
     const payload = typeof data === "string" ? Buffer.from(data) : data;
     const nonce = reliable ? randomBytes(NONCE_BYTES) : undefined;
-    const value = new UserPacketMessage({ payload, topic, nonce });
+    const value = new UserPacket({ payload, topic, nonce });
     const outgoing: Outgoing = { value: { case: "user", value }, destinationIdentities };
     try {
       await (reliable ? this.#sender.sendReliable(outgoing, "always") : this.#sender.sendLossy(outgoing));
@@ -340,7 +345,8 @@ export class DataHub {
     // Older servers name the sender in the inner packet alone.
     const participantIdentity = packet.participantIdentity || user.participantIdentity || undefined;
     if (!this.#received.takeNonce(participantIdentity ?? "", user.nonce)) return;
-    const { payload: data, topic } = user;
+    const { payload: data } = user;
+    const topic = user.topic || undefined;
     this.events.emit("dataReceived", { data, kind, topic, participantIdentity, isEncrypted });
   }
 

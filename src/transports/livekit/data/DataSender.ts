@@ -29,8 +29,9 @@ export class DataSender {
     this.#queue = new ReliableQueue(port, limits, clock);
   }
 
-  get localIdentity(): string {
-    return this.#port.localIdentity;
+  /** Reliable bytes that wait to be sent. */
+  get waitingBytes(): number {
+    return this.#queue.waitingBytes;
   }
 
   get isEncrypting(): boolean {

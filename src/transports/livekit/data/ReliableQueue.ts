@@ -53,11 +53,6 @@ export class ReliableQueue {
     return this.#waitingBytes;
   }
 
-  /** Bytes kept for a replay. */
-  get sentBytes(): number {
-    return this.#sentBytes;
-  }
-
   /**
    * Resolves when the data channel took the packet, which may be after a reconnect.
    *
@@ -144,13 +139,18 @@ export class ReliableQueue {
     try {
       await this.#port.send("reliable", withSequence(entry.body, sequence));
     } catch (error) {
-      if (!this.#port.isConnected) return false;
       // A resume or a rejoin came meanwhile; then it still waits, for the channels that are open now.
-      if (this.#waiting[0] === entry && entry.sequence === sequence) this.#refuse(entry, error);
+      if (!this.#isNext(entry, sequence)) return true;
+      if (!this.#port.isConnected || isClosed(error)) return false;
+      this.#refuse(entry, error);
       return true;
     }
-    if (this.#waiting[0] === entry && entry.sequence === sequence) this.#markSent(entry);
+    if (this.#isNext(entry, sequence)) this.#markSent(entry);
     return true;
+  }
+
+  #isNext(entry: Entry, sequence: number): boolean {
+    return this.#waiting[0] === entry && entry.sequence === sequence;
   }
 
   #refuse(entry: Entry, error: unknown): void {
@@ -169,6 +169,10 @@ export class ReliableQueue {
     this.#sentBytes += entry.body.length;
     while (this.#sentBytes > this.#limits.replayBytes) this.#sentBytes -= this.#sent.shift()!.body.length;
   }
+}
+
+function isClosed(error: unknown): boolean {
+  return error instanceof TroupeError && error.code === "CLOSED";
 }
 
 /** Fields of a protobuf message may come in any order, so the number goes behind a packet that is made already. */

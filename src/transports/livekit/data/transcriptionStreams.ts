@@ -6,6 +6,9 @@ import type { TextStreamReader } from "./streams/readers.ts";
 /** The topic on which LiveKit's agents write what was said, a stream a segment. */
 export const TRANSCRIPTION_TOPIC = "lk.transcription";
 
+/** What is taken of one segment, in characters: nobody says more in one go. */
+const MAXIMUM_LENGTH = 100_000;
+
 const ATTRIBUTES = {
   segmentId: "lk.segment_id",
   trackSid: "lk.transcribed_track_id",
@@ -64,6 +67,7 @@ export async function readTranscription(
   try {
     for await (const piece of reader) {
       text += piece;
+      if (text.length > MAXIMUM_LENGTH) return;
       report(segment(text, false));
     }
   } catch (error) {

@@ -44,11 +44,6 @@ export class RpcClient {
     this.#clock = clock;
   }
 
-  /** Calls that wait. */
-  get size(): number {
-    return this.#pending.size;
-  }
-
   /**
    * Calls a method of another participant and gives its response.
    *

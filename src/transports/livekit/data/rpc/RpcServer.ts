@@ -54,11 +54,6 @@ export class RpcServer {
     this.#clock = clock;
   }
 
-  /** Calls that run. */
-  get size(): number {
-    return this.#running.size;
-  }
-
   /** Takes the place of a handler that the method had. */
   register(method: string, handler: RpcHandler): void {
     this.#handlers.set(method, handler);

@@ -1,6 +1,9 @@
 import { StreamError } from "../../errors.ts";
 import type { UnreadBudget } from "./UnreadBudget.ts";
 
+/** What a chunk takes beside its bytes, about: many small ones must not count as nothing. */
+const CHUNK_OVERHEAD_BYTES = 128;
+
 /** The chunks of one stream between the network and its reader, and how it ended. One reader at a time. */
 export class ChunkQueue {
   readonly #budget: UnreadBudget;
@@ -21,7 +24,7 @@ export class ChunkQueue {
   /** Keeps a chunk for the reader; when there is no room for it the stream fails. */
   push(chunk: Uint8Array): void {
     if (this.#ending || this.#isCancelled) return;
-    if (!this.#budget.take(chunk.length)) {
+    if (!this.#budget.take(costOf(chunk))) {
       this.end(new StreamError("tooSlow", "The stream was not read as fast as it came"));
       return;
     }
@@ -39,7 +42,7 @@ export class ChunkQueue {
   /** The reader wants no more. */
   cancel(): void {
     this.#isCancelled = true;
-    for (const chunk of this.#chunks.splice(0)) this.#budget.give(chunk.length);
+    for (const chunk of this.#chunks.splice(0)) this.#budget.give(costOf(chunk));
     this.end(new StreamError("cancelled", "The stream's reader was closed"));
   }
 
@@ -57,7 +60,7 @@ export class ChunkQueue {
       throw new StreamError("cancelled", "Reading the stream was cancelled", { cause: signal.reason });
     }
     const chunk = this.#chunks.shift();
-    if (chunk) this.#budget.give(chunk.length);
+    if (chunk) this.#budget.give(costOf(chunk));
     else if (this.#ending?.error) throw this.#ending.error;
     return chunk;
   }
@@ -74,4 +77,8 @@ export class ChunkQueue {
       signal?.removeEventListener("abort", wake);
     }
   }
+}
+
+function costOf(chunk: Uint8Array): number {
+  return chunk.length + CHUNK_OVERHEAD_BYTES;
 }

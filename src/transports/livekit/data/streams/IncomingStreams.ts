@@ -36,11 +36,6 @@ export class IncomingStreams {
     this.#dropped = dropped;
   }
 
-  /** Streams that have not ended. */
-  get size(): number {
-    return this.#streams.size;
-  }
-
   /** @throws StreamError handlerAlreadyRegistered */
   registerText(topic: string, handler: TextStreamHandler): void {
     register(this.#textHandlers, "text", topic, handler);

@@ -7,10 +7,6 @@ export class UnreadBudget {
     this.#maximum = maximum;
   }
 
-  get used(): number {
-    return this.#used;
-  }
-
   /** False when there is no room for this many bytes; then nothing was taken. */
   take(bytes: number): boolean {
     if (this.#used + bytes > this.#maximum) return false;

@@ -481,6 +481,14 @@ describe("limits of streams", () => {
     expect(await (await second).reader.readAll()).toHaveLength(30_000);
   });
 
+  it("count what small chunks take beside their bytes", async () => {
+    const { bob } = party({ limits: { unreadBytes: 10_000 } });
+    const next = nextText(bob, "t");
+    inject(bob, header({}));
+    for (let index = 0n; index < 1_000n; index += 1n) inject(bob, chunk(index, "x"));
+    expect(await failureOf((await next).reader.readAll())).toBe("tooSlow");
+  });
+
   it("fail a stream that brings more than allowed, inflated", async () => {
     const { bob } = party({ limits: { streamBytes: 1_000_000 } });
     const next = nextText(bob, "t");
