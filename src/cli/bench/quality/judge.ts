@@ -38,6 +38,8 @@ export interface Heard {
   before: StatsEntry[];
   after: StatsEntry[];
   packetsLostOnLink: number;
+  /** By how much the machine made packets later than the network was to, at most. */
+  machineLateMs: number;
 }
 
 /** All but the score, and what is to be scored. */

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { NetworkLink, SignallingProxy, soraThrough } from "../../../testing/index.ts";
 import { BenchChild } from "../childProcess.ts";
+import { rounded } from "../figures.ts";
 import { environment } from "../party.ts";
 import { onTheClock, readHeard } from "./heard.ts";
 import { type Heard, judge, type ReceiverFigures, withScores } from "./judge.ts";
@@ -20,6 +21,8 @@ type Receiver = (typeof RECEIVERS)[number];
 
 export interface QualityRowFigures extends Record<Receiver, ReceiverFigures> {
   name: string;
+  /** By how much the machine itself made a packet late at most, in ms: what no receiver is to blame for. */
+  machineLateMs: number;
 }
 
 export interface QualityFigures {
@@ -96,7 +99,8 @@ async function measureRow(run: RowRun): Promise<QualityRowFigures> {
     judge(speech, it, { warmUpSeconds: WARM_UP_SECONDS, clockDriftPpm: row.impairment.clockDriftPpm }),
   );
   const [troupe, libwebrtc] = await withScores(scored, { python, signal });
-  return { name: row.name, troupe: troupe!, libwebrtc: libwebrtc! };
+  const machineLateMs = rounded(Math.max(...heard.map((it) => it.machineLateMs)), 1);
+  return { name: row.name, machineLateMs, troupe: troupe!, libwebrtc: libwebrtc! };
 }
 
 /** Lets both receivers hear the speech over a network each, which treats the same packets alike. */
@@ -140,13 +144,14 @@ async function hearRow({ row, signalingUrl, folder, python, seconds, signal }: R
       listeners.map(async (listener, index) => {
         const path = join(folder, `${channelId}-${RECEIVERS[index]}`);
         await listener.take(path);
-        const { toClient, firstRtpMs } = await networks[index]!.stats();
+        const { toClient, firstRtpMs, latenessMs } = await networks[index]!.stats();
         return {
           audio: onTheClock(await readHeard(path)),
           firstDueMs: firstRtpMs.toClient + PATH_DELAY_MS,
           before: before[index]!,
           after: after[index]!,
           packetsLostOnLink: toClient.rtpDropped,
+          machineLateMs: latenessMs.maximum,
         };
       }),
     );

@@ -120,6 +120,7 @@ async function hear(
     before: [],
     after: [stats],
     packetsLostOnLink: Number(stats.packetsLostOnLink),
+    machineLateMs: 0,
   };
 }
 

@@ -67,13 +67,15 @@ that do not count, and then ${seconds} s that do.
   statistics. **gaps**: silences of more than 20 ms where the speech has none, from the recording.
 - **added delay**: from the moment at which the unimpaired path would have delivered a packet to the callback that has its
   first sample, by cross-correlation second by second. It holds jitter buffer, decoder (Opus itself: 6.5 ms), and the wait for
-  the next frame of 10 ms.`;
+  the next frame of 10 ms.
+- **machine late**: by how much the machine itself held a packet up at most. Where that is tens of ms, other work was running
+  and the row says more about the machine than about the receivers: run it again when nothing else runs.`;
 
 function table(rows: readonly QualityRowFigures[]): string {
-  const header = ["row", "receiver", ...COLUMNS.map(([title]) => title)];
-  const lines = rows.flatMap(({ name, troupe, libwebrtc }) => [
-    [name, "Troupe", ...COLUMNS.map(([, show]) => show(troupe))],
-    ["", "libwebrtc", ...COLUMNS.map(([, show]) => show(libwebrtc))],
+  const header = ["row", "receiver", ...COLUMNS.map(([title]) => title), "machine late, ms"];
+  const lines = rows.flatMap(({ name, machineLateMs, troupe, libwebrtc }) => [
+    [name, "Troupe", ...COLUMNS.map(([, show]) => show(troupe)), machineLateMs.toFixed(0)],
+    ["", "libwebrtc", ...COLUMNS.map(([, show]) => show(libwebrtc)), ""],
   ]);
   return markdown(header, lines);
 }
