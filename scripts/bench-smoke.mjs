@@ -20,6 +20,7 @@ const checks = [
   ["voice: clicks came through", voice?.mouthToEarMs?.clicks > 5 && voice?.mouthToEarMs?.p50 > 10],
   ["voice: joins were timed", voice?.joinMs?.p95 >= voice?.joinMs?.p50 && voice?.joinMs?.p50 > 0],
   ["voice: codec threads took their part", voice?.codecThreadPercent > 0],
+  ["voice: clears were over soon", voice?.clearToSilenceMs?.p50 > 0 && voice?.clearToSilenceMs?.p50 < 40],
   ["blocked: JavaScript was blocked", blocked?.eventLoopDelayMs?.maximum > 150],
   ["blocked: audio was received all the same", blocked?.receivedShare > 0.9],
   ["blocked: gaps were measured", blocked?.longestGapMs > 10 && blocked?.controlLongestGapMs > 10],

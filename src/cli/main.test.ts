@@ -49,7 +49,8 @@ describe("the troupe command", () => {
     [["stage", "--port", "70000"], "Expected a port from 0 to 65535."],
     [["stage", "--wings"], "unknown option '--wings'"],
     [["bench"], "missing required argument 'name'"],
-    [["bench", "fly"], "Expected one of voice, blocked for bench"],
+    [["bench", "fly"], "Expected one of voice, voices, blocked, "],
+    [["bench", "voice", "--speech-share", "2"], "Expected a number from 0 to 1"],
     [["stage", "--host", "0.0.0.0"], "only with a secret"],
     [["stage", "--secret", "short"], "at least 8 characters"],
   ])("answers %j with one clear line and exit code 2", async (commandArguments, message) => {
