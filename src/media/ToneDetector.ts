@@ -13,7 +13,7 @@ const PURITY = 0.7;
 const TWIST = 8;
 /** The next strongest of a row or column must be weaker by so much. */
 const LEAD = 6;
-/** Blocks in a row that say the same before it counts: 40 ms, the shortest digit of ITU-T Q.24. */
+/** Blocks in a row that say the same before it counts, so that a digit takes 60 ms wherever its blocks begin. */
 const BLOCKS_TO_BEGIN = 2;
 const BLOCKS_TO_END = 2;
 

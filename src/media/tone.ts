@@ -69,7 +69,7 @@ export function generateTone(options: ToneOptions): Int16Array {
 export interface DtmfOptions {
   /** Hz; 48000 when left out. */
   sampleRate?: number;
-  /** Length of a digit, 100 ms when left out; detectors want at least 40 ms (ITU-T Q.24). */
+  /** Length of a digit, 100 ms when left out; detectors want at least 40 ms (ITU-T Q.24), ours 60. */
   toneMs?: number;
   /** Silence behind a digit, and length of a comma among the digits; 100 ms when left out. */
   pauseMs?: number;
