@@ -32,8 +32,8 @@ import { ConnectError, PublishTrackError } from "./errors.ts";
 import { MediaSession } from "./MediaSession.ts";
 import type { AudioPublishSettings, LiveKitSettings } from "./options.ts";
 import { RemoteTracks } from "./RemoteTracks.ts";
-import { dial, isPermanent, lacksSingleForm } from "./signal/dial.ts";
-import type { JoinIntent, SignalForm } from "./signal/joinRequest.ts";
+import { dial, isPermanent } from "./signal/dial.ts";
+import type { JoinIntent } from "./signal/joinRequest.ts";
 import type { SignalClient, SignalMessage } from "./signal/SignalClient.ts";
 import type { SocketEnding } from "./signal/SignalSocket.ts";
 
@@ -97,7 +97,6 @@ export interface AttemptContext {
   token: string;
   /** Where to dial: the given server, or the region that it sent us to. */
   urls: string[];
-  form: SignalForm;
   roomSid: string;
   trackKeys: Map<string, string>;
   /** Says once per connection what is ignored. */
@@ -186,15 +185,6 @@ export class Attempt {
         return;
       } catch (error) {
         if (signal.aborted) return;
-        const context = this.#context;
-        if (
-          context.settings.peerConnections === "auto" &&
-          context.form === "single" &&
-          lacksSingleForm(error)
-        ) {
-          context.form = "dual";
-          continue;
-        }
         if (isPermanent(error) || tries >= retries) {
           this.#fail(error, isPermanent(error));
           return;
@@ -238,7 +228,6 @@ export class Attempt {
     const { client, first, rest } = await dial({
       url: this.#context.urls[0]!,
       token: this.#context.token,
-      form: this.#context.form,
       intent,
       connectMs: settings.timeouts.connectMs,
       clock,

@@ -52,7 +52,6 @@ export class LiveKitDriver implements TransportDriver {
       log: parts.log ?? logger,
       token: settings.token,
       urls: [settings.url],
-      form: settings.peerConnections === "dual" ? "dual" : "single",
       roomSid: "",
       trackKeys: new Map(),
       ignored: (what) => this.#ignore(what),

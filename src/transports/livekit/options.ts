@@ -76,8 +76,6 @@ const schema = z.strictObject(
     autoSubscribe: z.boolean("a boolean").default(true),
     /** How often dialling is tried before the connection counts as failed. */
     joinRetries: z.int("0 to 20").min(0, "0 to 20").max(20, "0 to 20").default(3),
-    /** Whether one peer connection carries both directions; `auto` falls back to two at older servers. */
-    peerConnections: z.enum(["auto", "single", "dual"], { error: "auto, single or dual" }).default("auto"),
     /** How much the room's data may take of this process. */
     dataLimits: dataLimitsSchema,
     /** End-to-end encryption of audio and data. */

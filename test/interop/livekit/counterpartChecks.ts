@@ -24,7 +24,7 @@ export interface CounterpartOptions {
   /** Makes a client of the SDK that has not joined yet. */
   open: (name: string) => Promise<Counterpart>;
   /** What the SDK cannot do at all, as its own documentation says. */
-  lacks: readonly ("mute" | "transcription" | "covering data" | "dtmf")[];
+  lacks: readonly ("mute" | "transcription" | "covering data" | "dtmf" | "permission back")[];
 }
 
 /** Waits until `listener` hears the tone from `identity`. */
@@ -64,7 +64,7 @@ export async function counterpartChecks(
       await streamChecks(checks, sdk, ours, theirs, options);
       await callChecks(checks, sdk, ours, theirs);
       await smallChecks(checks, sdk, ours, theirs, options);
-      await subscriptionChecks(checks, sdk, ours, theirs);
+      await subscriptionChecks(checks, sdk, ours, theirs, options);
       await checks.check(`${sdk}: theirs leaves`, async () => {
         const left = once(ours, "participantDisconnected");
         await theirs.ask("leave");
@@ -290,7 +290,13 @@ async function smallChecks(
   });
 }
 
-async function subscriptionChecks(checks: Checks, sdk: string, ours: TroupeParty, theirs: Counterpart) {
+async function subscriptionChecks(
+  checks: Checks,
+  sdk: string,
+  ours: TroupeParty,
+  theirs: Counterpart,
+  { lacks }: CounterpartOptions,
+) {
   await checks.check(`${sdk}: ours unsubscribes and subscribes again`, async () => {
     const [publication] = ours.room.remoteParticipants.get("theirs")!.trackPublications.values();
     const gone = once(ours, "trackUnsubscribed");
@@ -308,6 +314,10 @@ async function subscriptionChecks(checks: Checks, sdk: string, ours: TroupeParty
       participantPermissions: [],
     });
     await isQuiet(theirs, "ours", 880);
+    if (lacks.includes("permission back")) {
+      localParticipant.setTrackSubscriptionPermissions({ allParticipantsAllowed: true });
+      return "forbidding alone";
+    }
     localParticipant.setTrackSubscriptionPermissions({ allParticipantsAllowed: true });
     return hears(theirs, "ours", 880);
   });

@@ -1,7 +1,7 @@
 import type { SignalResponse } from "@livekit/protocol";
 import { type Clock, TroupeError } from "../../../core/index.ts";
 import { ConnectError } from "../errors.ts";
-import { type JoinIntent, joinUrl, type SignalForm, validateUrl } from "./joinRequest.ts";
+import { type JoinIntent, joinUrl, validateUrl } from "./joinRequest.ts";
 import { SignalClient } from "./SignalClient.ts";
 import type { Refusal, SocketEnding } from "./SignalSocket.ts";
 
@@ -11,7 +11,6 @@ const CLOSED_BY_MEDIA = /^connection closed by media$/;
 export interface DialOptions {
   url: string;
   token: string;
-  form: SignalForm;
   intent: JoinIntent;
   /** For the WebSocket and the first message together, in ms. */
   connectMs: number;
@@ -30,7 +29,7 @@ export interface DialOptions {
 export async function dial(
   options: DialOptions,
 ): Promise<{ client: SignalClient; first: SignalResponse; rest: SignalResponse[] }> {
-  const url = joinUrl(options.url, options.form, options.intent);
+  const url = joinUrl(options.url, options.intent);
   const client = new SignalClient(url, options.token, {
     connectTimeoutMs: options.connectMs,
     clock: options.clock,
@@ -99,7 +98,7 @@ function errorOf(ending: SocketEnding, token: string): Error {
 }
 
 /** What an HTTP status in place of a WebSocket means. The server repeats a bad token, which is none of a log's business. */
-export function refused({ status, text: raw }: Refusal, token: string): ConnectError {
+function refused({ status, text: raw }: Refusal, token: string): ConnectError {
   const text = raw.replaceAll(token, "(the token)");
   const said = `${text || "no reason given"} (HTTP ${status})`;
   const details = { status, received: text };
@@ -117,7 +116,12 @@ export function refused({ status, text: raw }: Refusal, token: string): ConnectE
     return new ConnectError("unauthorized", `The server refused the token: ${said}`, details);
   if (status === 403)
     return new ConnectError("notAllowed", `The token does not allow this: ${said}`, details);
-  if (status === 404) return new ConnectError("notFound", `The server knows no such place: ${said}`, details);
+  if (status === 404)
+    return new ConnectError(
+      "notFound",
+      `There is no such room, or the server is older than 1.9.10: ${said}`,
+      details,
+    );
   if (status >= 400 && status < 500) {
     return new ConnectError("notAllowed", `The server refused to let us join: ${said}`, details);
   }
@@ -128,12 +132,6 @@ export function refused({ status, text: raw }: Refusal, token: string): ConnectE
 export function isPermanent(error: unknown): boolean {
   if (!(error instanceof ConnectError) || (error.status ?? 0) >= 500) return false;
   return ["unauthorized", "notAllowed", "notFound", "roomFull"].includes(error.reason);
-}
-
-/** Whether the server is one that knows the dual form alone. */
-export function lacksSingleForm(error: unknown): boolean {
-  if (!(error instanceof ConnectError) || error.reason !== "notFound") return false;
-  return !/room does not exist/i.test(error.received ?? "");
 }
 
 async function explain(url: string, options: DialOptions, ending: SocketEnding): Promise<ConnectError> {

@@ -1,7 +1,6 @@
 import { arch, platform, release } from "node:os";
 import { gzipSync } from "node:zlib";
 import {
-  type AddTrackRequest,
   ClientInfo,
   ClientInfo_Capability,
   ClientInfo_SDK,
@@ -15,7 +14,7 @@ import {
 /** The version of the signalling that we speak. */
 const PROTOCOL = 17;
 /** What our side understands of the other clients' data: 2 is RPC over data streams. */
-export const CLIENT_PROTOCOL = 2;
+const CLIENT_PROTOCOL = 2;
 /** Above this a join request is compressed: it travels in an address, in bytes. */
 const COMPRESS_ABOVE_BYTES = 1024;
 
@@ -24,32 +23,17 @@ export interface JoinIntent {
   autoSubscribe: boolean;
   /** Present on a resume: our participant's sid, and why. */
   resume?: { participantSid: string; reason: ReconnectReason };
-  addTracks?: AddTrackRequest[];
 }
 
-/** The two forms of signalling: one peer connection for both directions, or one each (older servers). */
-export type SignalForm = "single" | "dual";
-
 /**
- * The WebSocket address to join by.
+ * The WebSocket address to join by: that of the form with one peer connection for both directions, which servers
+ * have since 1.9.10.
  *
  * @param server `ws://`, `wss://`, `http://` or `https://`, with or without a path.
  */
-export function joinUrl(server: string, form: SignalForm, intent: JoinIntent): string {
+export function joinUrl(server: string, intent: JoinIntent): string {
   const url = new URL(server);
   url.protocol = url.protocol.replace("http", "ws");
-  return form === "single" ? singleUrl(url, intent) : dualUrl(url, intent);
-}
-
-/** The address that says why a join is refused: it answers with a status and a sentence. */
-export function validateUrl(joinAddress: string): string {
-  const url = new URL(joinAddress);
-  url.protocol = url.protocol.replace("ws", "http");
-  url.pathname = `${url.pathname}/validate`;
-  return url.href;
-}
-
-function singleUrl(url: URL, intent: JoinIntent): string {
   url.pathname = below(url.pathname, "rtc/v1");
   const request = new JoinRequest({
     clientInfo: clientInfo(),
@@ -57,7 +41,6 @@ function singleUrl(url: URL, intent: JoinIntent): string {
       autoSubscribe: intent.autoSubscribe,
       adaptiveStream: false,
     }),
-    addTrackRequests: intent.addTracks ?? [],
     ...(intent.resume && {
       reconnect: true,
       reconnectReason: intent.resume.reason,
@@ -75,25 +58,11 @@ function singleUrl(url: URL, intent: JoinIntent): string {
   return url.href;
 }
 
-function dualUrl(url: URL, intent: JoinIntent): string {
-  url.pathname = below(url.pathname, "rtc");
-  const info = clientInfo();
-  const parameters: Record<string, string> = {
-    protocol: String(info.protocol),
-    client_protocol: String(info.clientProtocol),
-    sdk: "node",
-    version: info.version,
-    os: info.os,
-    os_version: info.osVersion,
-    auto_subscribe: intent.autoSubscribe ? "1" : "0",
-    adaptive_stream: "0",
-    ...(intent.resume && {
-      reconnect: "1",
-      sid: intent.resume.participantSid,
-      reconnect_reason: String(intent.resume.reason),
-    }),
-  };
-  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+/** The address that says why a join is refused: it answers with a status and a sentence. */
+export function validateUrl(joinAddress: string): string {
+  const url = new URL(joinAddress);
+  url.protocol = url.protocol.replace("ws", "http");
+  url.pathname = `${url.pathname}/validate`;
   return url.href;
 }
 
