@@ -1,5 +1,6 @@
 import { Worker } from "node:worker_threads";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import type { CodecParameters, SenderOptions } from "./binding.ts";
 import {
   Engine,
   type EngineFrame,
@@ -149,6 +150,42 @@ describe("the engine by hand", () => {
     speaker.write(pcm);
     pass(300);
     expect(joined(frames)).toEqual(pcm);
+  });
+
+  it.each<[what: string, codecs: CodecParameters[], options: Partial<SenderOptions>]>([
+    ["PCMU", [{ payloadType: 0, name: "pcmu", clockRate: 8_000, channels: 1 }], {}],
+    [
+      "PCMA in long packets",
+      [{ payloadType: 8, name: "pcma", clockRate: 8_000, channels: 1 }],
+      { opus: { frameMs: 60 } },
+    ],
+    [
+      "redundant Opus",
+      [opus, { ...opus, payloadType: 63, name: "red", associatedPayloadType: 111 }],
+      { redundancy: { payloadType: 63, distance: 2 } },
+    ],
+    [
+      "narrow stereo at a constant rate",
+      [opus],
+      { opus: { channels: 2, cbr: true, maxPlaybackRate: 16_000 } },
+    ],
+  ])("carries a tone as %s", (_, codecs, options) => {
+    const [near, far] = peers();
+    const line = { kind: "audio", mid: "0", nack: true } as const;
+    const speaker = source();
+    near
+      .createSender({ ...line, ssrc: 1, cname: "test", codec: codecs[0]!, ...options })
+      .setProducer(speaker);
+    const sink = engine.createSink({ sampleRate: 16_000, channels: 1, frameMs: 20 });
+    sink.bind(far.createReceiver({ ...line, ssrcs: [1], codecs }));
+    const frames: Int16Array[] = [];
+    sink.events.on("frame", collect(frames));
+    speaker.write(tone(440, 48_000));
+    pass(1_000);
+    const heard = joined(frames);
+    expect(heard.length).toBeGreaterThan(16_000 * 0.85);
+    expect(strength(heard.subarray(3_200), 440, 16_000)).toBeGreaterThan(0.95);
+    expect(far.stats().drops).toEqual({});
   });
 
   it("plays what is written for later at that time", () => {
