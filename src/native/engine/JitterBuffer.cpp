@@ -14,6 +14,8 @@ constexpr int64_t kFirstPlace = int64_t{1} << 32;
 constexpr int64_t kMaximumSequenceJump = 1'000;
 /** A gap that is longer than this is not filled up but skipped. */
 constexpr int64_t kMaximumGapUs = 2'000'000;
+/** A packet that is older than this is not of this stream. */
+constexpr int64_t kMaximumBackUs = 30'000'000;
 constexpr int64_t kLongAgo = std::numeric_limits<int64_t>::min() / 2;
 
 int64_t stepBetween(uint16_t from, uint16_t to) { return static_cast<int16_t>(static_cast<uint16_t>(to - from)); }
@@ -79,6 +81,8 @@ JitterBuffer::Inserted JitterBuffer::insert(const EncodedFrame& frame, int64_t a
     return inserted == Inserted::accepted ? Inserted::restarted : inserted;
   }
   const int64_t sequence = newest_.sequence + steps;
+  // An earlier packet of a later time, or of long ago, would be waited for in vain, and take all others for late.
+  if (steps < 0 && !isBefore(placeOf(frame, sequence))) return refuse(frame, Inserted::rejected);
   // Late packets tell of jitter too, and those most of all; what was asked for again tells of the round trip.
   const Slot& present = slotAt(sequence);
   const bool isMeasured = frame.origin == EncodedFrame::Origin::packet && (present.sequence != sequence || present.isCopy);
@@ -123,6 +127,10 @@ bool JitterBuffer::isTimestampJump(const EncodedFrame& frame, int64_t steps, int
   // Waiting for a pause to pass is right only if it has passed at the sender.
   const int64_t expectedUs = std::max(arrivalUs - newest_.arrivalUs, steps * toUs(newest_.duration));
   return movedUs - expectedUs > options_.maximumDelayUs;
+}
+
+bool JitterBuffer::isBefore(int64_t place) const {
+  return place < newest_.place && toUs(newest_.place - place) <= kMaximumBackUs;
 }
 
 int64_t JitterBuffer::placeOf(const EncodedFrame& frame, int64_t sequence) const {

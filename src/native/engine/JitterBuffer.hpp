@@ -180,6 +180,7 @@ class JitterBuffer {
   /** Goes on behind the newest packet with one that has no relation to it. */
   void resume(const EncodedFrame& frame, int64_t sequence, int64_t arrivalUs);
   bool isTimestampJump(const EncodedFrame& frame, int64_t steps, int64_t arrivalUs) const;
+  bool isBefore(int64_t place) const;
   int64_t placeOf(const EncodedFrame& frame, int64_t sequence) const;
   Inserted put(const EncodedFrame& frame, int64_t sequence, int64_t arrivalUs);
   Inserted refuse(const EncodedFrame& frame, Inserted reason);

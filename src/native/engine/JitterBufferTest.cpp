@@ -333,6 +333,19 @@ TEST_SUITE("JitterBuffer") {
     CHECK(playout.buffer.stats().packetsRejected == 2);
   }
 
+  TEST_CASE("takes no earlier packet of a later time: it would wait for it") {
+    Playout playout;
+    for (int64_t frame = 0; frame < 50; ++frame) {
+      if (frame != 20) playout.arrive(frame, frame * 20 * kMs);
+      if (frame != 21) continue;
+      EncodedFrame wild = playout.frameOf(20);
+      wild.timestamp += 48'000 * 3'600;
+      CHECK(playout.arrive(wild, frame * 20 * kMs + 1) == Inserted::rejected);
+    }
+    CHECK(playout.buffer.spreadUs() == 0);
+    CHECK(playout.buffer.stats().packetsEmitted >= 47);
+  }
+
   TEST_CASE("plays a copy where its packet is missing, and rather the packet where both came") {
     Playout playout(20, {40 * kMs, 400 * kMs});
     playout.arrive(0, 0);

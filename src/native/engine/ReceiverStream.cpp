@@ -403,8 +403,10 @@ void ReceiverStream::appendPlayout(InboundStats& stats) const {
   stats.concealmentEvents = decoding.concealmentEvents;
   stats.insertedSamplesForDeceleration = decoding.samplesInserted;
   stats.removedSamplesForAcceleration = decoding.samplesRemoved;
+  // A packet that has just repaired the one before it is counted when it is decoded itself.
+  const uint64_t unused = decoding.fecPackets - std::min(decoding.fecPackets, decoding.fecPacketsUsed);
   stats.fecPacketsReceived = decoding.fecPackets + buffer.copiesReceived;
-  stats.fecPacketsDiscarded = decoding.fecPacketsUnused + buffer.copiesDiscarded;
+  stats.fecPacketsDiscarded = unused + buffer.copiesDiscarded;
   stats.audioLevel = decoding.audioLevel;
   stats.totalAudioEnergy = decoding.totalEnergy;
 }

@@ -32,10 +32,7 @@ void StreamDecoder::onPacket(AudioCodec codec, std::span<const uint8_t> payload)
     conceal(packetSamples_);
     return;
   }
-  if (AudioDecoder::hasFec(codec, payload)) {
-    ++stats_.fecPackets;
-    ++stats_.fecPacketsUnused;
-  }
+  if (AudioDecoder::hasFec(codec, payload)) ++stats_.fecPackets;
   packetSamples_ = made;
   comfort_ = codec == AudioCodec::opus && payload.size() <= kSilencePacketBytes;
   concealedUs_ = 0;
@@ -56,8 +53,7 @@ void StreamDecoder::onRepair(AudioCodec codec, std::span<const uint8_t> next, ui
   if (!decoder_ || codec != codec_ || !AudioDecoder::hasFec(codec, next)) return conceal(samplesOf(duration));
   const size_t made = decoder_->recover(next, samplesOf(whole), scratch_);
   if (made == 0) return conceal(samplesOf(duration));
-  // The packet itself is decoded next and counted there; its copy was of use.
-  --stats_.fecPacketsUnused;
+  ++stats_.fecPacketsUsed;
   const size_t wanted = std::min(made, samplesOf(duration));
   joins_ = joins_ || wanted < made;
   concealedUs_ = 0;
@@ -110,9 +106,8 @@ void StreamDecoder::push(size_t first, size_t samplesPerChannel, bool concealed)
     stats_.concealedSamples += at48kHz(samplesPerChannel);
     if (concealedUs_ > kFadeFromUs) stats_.silentConcealedSamples += at48kHz(samplesPerChannel);
   }
-  const size_t most = static_cast<size_t>(format_.rateHz / 1000 * kMaximumHeldMs);
-  if (held() <= most) return;
-  const size_t excess = held() - most;
+  if (held() <= mostHeld()) return;
+  const size_t excess = held() - mostHeld();
   const auto oldest = pcm_.begin() + static_cast<ptrdiff_t>(played_ * channels_);
   pcm_.erase(oldest, oldest + static_cast<ptrdiff_t>(excess * channels_));
   concealedUpTo_ -= std::min(concealedUpTo_, excess);
@@ -162,6 +157,8 @@ bool StreamDecoder::shorten(bool inHaste) {
 }
 
 bool StreamDecoder::lengthen() {
+  // What waits already is bounded, and what is made longer is not to grow for ever.
+  if (held() >= mostHeld()) return false;
   const size_t inserted = stretcher_.lengthen(pcm_, played_);
   stats_.samplesInserted += at48kHz(inserted);
   return inserted > 0;
@@ -174,6 +171,8 @@ void StreamDecoder::measure(const PcmFrame& frame) {
   stats_.samples += at48kHz(frame.format.samplesPerChannel());
   meter_.take();
 }
+
+size_t StreamDecoder::mostHeld() const { return static_cast<size_t>(format_.rateHz / 1000 * kMaximumHeldMs); }
 
 size_t StreamDecoder::samplesOf(uint32_t durationAt48kHz) const {
   return static_cast<size_t>(durationAt48kHz) * static_cast<size_t>(format_.rateHz) / kMaximumRateHz;

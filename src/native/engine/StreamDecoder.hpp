@@ -21,9 +21,9 @@ struct DecodingStats {
   uint64_t concealmentEvents = 0;
   uint64_t samplesInserted = 0;
   uint64_t samplesRemoved = 0;
-  /** Packets that had a copy of the one before them inside (in-band FEC), and those whose copy nobody needed. */
+  /** Packets that had a copy of the one before them inside (in-band FEC), and those of which it was needed. */
   uint64_t fecPackets = 0;
-  uint64_t fecPacketsUnused = 0;
+  uint64_t fecPacketsUsed = 0;
   uint64_t packetsBroken = 0;
   double audioLevel = 0;
   double totalEnergy = 0;
@@ -79,6 +79,7 @@ class StreamDecoder {
   void join(size_t first, size_t samplesPerChannel);
   void measure(const PcmFrame& frame);
   size_t held() const { return pcm_.size() / channels_ - played_; }
+  size_t mostHeld() const;
   size_t samplesOf(uint32_t durationAt48kHz) const;
   size_t at48kHz(size_t samplesPerChannel) const;
 

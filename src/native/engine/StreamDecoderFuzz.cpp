@@ -32,6 +32,6 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     require(decoder.heldUs() >= 0 && decoder.heldUs() <= 300'000);
   }
   const DecodingStats& stats = decoder.stats();
-  require(stats.fecPacketsUnused <= stats.fecPackets);
+  require(stats.silentConcealedSamples <= stats.concealedSamples);
   return 0;
 }
