@@ -4,6 +4,7 @@ import { setTimeout as pause } from "node:timers/promises";
 import { type Checks, expect } from "../sora/Checks.ts";
 import { bestPurity } from "../sora/sound.ts";
 import type { Counterpart } from "./Counterpart.ts";
+import { dataEdgeChecks } from "./dataEdgeChecks.ts";
 import { agentToken, token } from "./server.ts";
 import { TroupeParty } from "./TroupeParty.ts";
 
@@ -63,6 +64,7 @@ export async function counterpartChecks(
       await dataChecks(checks, sdk, ours, theirs);
       await streamChecks(checks, sdk, ours, theirs, options);
       await callChecks(checks, sdk, ours, theirs);
+      await dataEdgeChecks(checks, sdk, ours, theirs);
       await smallChecks(checks, sdk, ours, theirs, options);
       await subscriptionChecks(checks, sdk, ours, theirs, options);
       await checks.check(`${sdk}: theirs leaves`, async () => {

@@ -12,6 +12,7 @@ import { PageCounterpart, ProcessCounterpart } from "./Counterpart.ts";
 import { counterpartChecks } from "./counterpartChecks.ts";
 import { networkChecks } from "./networkChecks.ts";
 import { LiveKitServer } from "./server.ts";
+import { workerChecks } from "./workerChecks.ts";
 
 /** What everything may take, in ms. */
 const TOTAL_MS = 9 * 60_000;
@@ -47,6 +48,7 @@ try {
     await counterpartChecks(checks, "rtc-node", { url: server.url, folder, open, lacks: ["mute"] });
   }
   if (wants("browser")) await browserChecks();
+  if (wants("worker")) await workerChecks(checks, server.url);
 } finally {
   await server.kill();
   await rm(folder, { recursive: true, force: true });
