@@ -1,6 +1,5 @@
 import {
   DataChannelInfo as ChannelInfo,
-  type DataChannelReceiveState,
   DisconnectReason,
   Encryption_Type,
   type JoinResponse,
@@ -17,20 +16,20 @@ import {
   SyncState,
   type TrackInfo,
   TrackPublishedResponse,
-  type UpdateSubscription,
 } from "@livekit/protocol";
 import type { DriverEvent } from "../../actors/index.ts";
-import type { ConnectionHost, LocalTrack, StatsEntry } from "../../connection/index.ts";
-import { type Clock, type Logger, TroupeError } from "../../core/index.ts";
+import type { LocalTrack, StatsEntry } from "../../connection/index.ts";
+import { TroupeError } from "../../core/index.ts";
 import { AudioFilter, type EngineReceiver } from "../../media/index.ts";
-import type { Session } from "../../webrtc/index.ts";
+import type { AttemptContext } from "./AttemptContext.ts";
 import { addTrackRequest, audioCodecs } from "./announcement.ts";
 import type { DataKind } from "./DataPath.ts";
 import { disconnectReasonOf } from "./disconnectReason.ts";
 import type { TransformTarget } from "./e2ee/index.ts";
 import { ConnectError, PublishTrackError } from "./errors.ts";
+import { MediaMender } from "./MediaMender.ts";
 import { MediaSession } from "./MediaSession.ts";
-import type { AudioPublishSettings, LiveKitSettings } from "./options.ts";
+import type { AudioPublishSettings } from "./options.ts";
 import { RemoteTracks } from "./RemoteTracks.ts";
 import { dial, isPermanent } from "./signal/dial.ts";
 import type { JoinIntent } from "./signal/joinRequest.ts";
@@ -43,65 +42,10 @@ const RESUME_WAITS_MS = [0, 300, 1_200, 2_700, 4_800, 7_000];
 const JOIN_WAITS_MS = [200, 500, 1_000, 2_000];
 /** What may wait for the signalling to come back; the oldest is dropped. */
 const MAXIMUM_QUEUED_MESSAGES = 256;
-/** How long an ICE restart has before the next one, in ms. */
-const MEND_MS = 3_000;
 /** How long a leave waits for what the data channels still hold, in ms. */
 const DRAIN_MS = 500;
 /** How long the server has to answer while the media path is dead, in ms. */
 const PROBE_MS = 5_000;
-
-export interface IceServer {
-  urls: string[];
-  username?: string;
-  credential?: string;
-}
-
-/** Makes the session of an attempt, an offerer; replaced in tests. */
-export type CreateSession = (iceServers: IceServer[], relayOnly: boolean) => Session;
-
-/** What the running attempt tells the room above it. */
-export interface RoomListener {
-  joined(join: JoinResponse): void;
-  resumed(reconnect: ReconnectResponse): void;
-  /** Every message of the server after the first. */
-  response(response: SignalResponse): void;
-  mediaArrived(trackSid: string, key: string): void;
-  mediaGone(trackSid: string): void;
-  /** A track of ours is about to be sent, or one of somebody else to be heard. */
-  encrypt(track: LocalTrack, target: TransformTarget): void;
-  decrypt(identity: string, info: TrackInfo, target: TransformTarget): void;
-  trackPublished(track: LocalTrack, info: TrackInfo): void;
-  /** The server refused it, or cannot take it. */
-  publishFailed(track: LocalTrack, error: TroupeError): void;
-  receive(kind: DataKind, data: Buffer): void;
-  dataOpen(): void;
-  /** What the server forgets and a resume has to say again. */
-  syncState(): {
-    subscription: UpdateSubscription;
-    trackSidsDisabled: string[];
-    receiveStates: DataChannelReceiveState[];
-  };
-  /** What the tracks of this room are encrypted by. */
-  readonly encryptionType: Encryption_Type;
-}
-
-/** What the attempts of one connection share. */
-export interface AttemptContext {
-  settings: LiveKitSettings;
-  host: ConnectionHost;
-  room: RoomListener;
-  createSession: CreateSession;
-  clock: Clock;
-  log: Logger;
-  /** The newest token: the server renews it before it expires. */
-  token: string;
-  /** Where to dial: the given server, or the region that it sent us to. */
-  urls: string[];
-  roomSid: string;
-  trackKeys: Map<string, string>;
-  /** Says once per connection what is ignored. */
-  ignored: (what: string) => void;
-}
 
 type Phase = "dialing" | "negotiating" | "securing" | "joined" | "lost" | "resuming" | "leaving" | "closed";
 
@@ -111,6 +55,7 @@ export class Attempt {
   readonly #tracks: RemoteTracks;
   readonly #infos = new Map<LocalTrack, TrackInfo>();
   readonly #queue: SignalMessage[] = [];
+  readonly #mender: MediaMender;
   #report: (event: DriverEvent) => void;
   #stop = new AbortController();
   #phase: Phase = "dialing";
@@ -120,8 +65,6 @@ export class Attempt {
   #connected = false;
   /** Whether the server does not know of our state: from a loss until the SyncState of the resume. */
   #isAway = false;
-  #mendTimer: unknown;
-  #mendingSinceUs = 0;
   #reason = ReconnectReason.RR_UNKNOWN;
   /** Messages that found no room while the signalling was away. */
   dropped = 0;
@@ -129,6 +72,12 @@ export class Attempt {
   constructor(context: AttemptContext, report: (event: DriverEvent) => void) {
     this.#context = context;
     this.#report = report;
+    this.#mender = new MediaMender(
+      context.clock,
+      context.settings.timeouts.mediaMs,
+      () => this.#media?.restart(),
+      () => this.#onUnmended(),
+    );
     this.#tracks = new RemoteTracks(
       context.host,
       (event) => this.#tell(event),
@@ -185,6 +134,7 @@ export class Attempt {
         return;
       } catch (error) {
         if (signal.aborted) return;
+        this.#tryOtherUrl();
         if (isPermanent(error) || tries >= retries) {
           this.#fail(error, isPermanent(error));
           return;
@@ -215,9 +165,16 @@ export class Attempt {
           this.#fail(error, true);
           return;
         }
+        this.#tryOtherUrl();
         this.#context.log.debug("a resume failed", { error });
       }
     }
+  }
+
+  /** A region that the server sent us to may be gone by now. */
+  #tryOtherUrl(): void {
+    const { urls } = this.#context;
+    urls.push(urls.shift()!);
   }
 
   async #dial(intent: JoinIntent, onOpen: () => void): Promise<void> {
@@ -314,7 +271,7 @@ export class Attempt {
     if (this.#phase === "closed") return;
     this.#phase = "closed";
     this.#stop.abort();
-    this.#context.clock.clearTimeout(this.#mendTimer);
+    this.#mender.stop();
     this.#client?.close();
     this.#media?.close();
     this.#queue.length = 0;
@@ -476,7 +433,7 @@ export class Attempt {
   #onLeave(leave: LeaveRequest): void {
     const reason = disconnectReasonOf(leave.reason);
     const [region] = leave.regions?.regions ?? [];
-    if (region?.url) this.#context.urls.unshift(region.url);
+    if (region?.url) this.#context.urls = [region.url, this.#context.settings.url];
     switch (leave.action) {
       case LeaveRequest_Action.RESUME:
         if (this.#phase === "joined") this.#lose(ReconnectReason.RR_UNKNOWN, leave.reason, reason);
@@ -531,7 +488,7 @@ export class Attempt {
     this.#phase = "lost";
     this.#isAway = true;
     this.#reason = reason;
-    this.#endMending();
+    this.#mender.stop();
     this.#client?.close();
     this.#tell({ type: "signalling.lost", code, reason: text });
   }
@@ -581,38 +538,24 @@ export class Attempt {
       if (this.#phase === "joined" || this.#phase === "resuming") this.#mend();
       return;
     }
-    const wasMending = this.#mendTimer !== undefined;
-    this.#endMending();
+    const wasMending = this.#mender.isMending;
+    this.#mender.stop();
     if (this.#phase === "resuming" && this.#client?.isOpen && wasMending) this.#resumed();
     else if (this.#phase === "joined" && wasMending) this.#tell({ type: "media.flowing" });
   }
 
   /** Restarts ICE until packets come again; when that takes too long the connection resumes or joins anew. */
   #mend(): void {
-    if (this.#mendTimer !== undefined || !this.#client?.isOpen) return;
-    this.#mendingSinceUs = this.#context.clock.nowUs();
+    if (this.#mender.isMending || !this.#client?.isOpen) return;
     this.#reason = ReconnectReason.RR_PUBLISHER_FAILED;
     if (this.#phase === "joined") this.#tell({ type: "media.stalled" });
     this.#client.probe(PROBE_MS);
-    this.#mendOnce();
+    this.#mender.start();
   }
 
-  #mendOnce(): void {
-    const { clock, settings } = this.#context;
-    const elapsedMs = (clock.nowUs() - this.#mendingSinceUs) / 1000;
-    if (elapsedMs >= settings.timeouts.mediaMs) {
-      this.#endMending();
-      if (this.#phase === "joined") this.#lose(this.#reason, 0, "no packet came any more");
-      else this.#fail(new ConnectError("transport", "The media path did not come back"), false);
-      return;
-    }
-    this.#media?.restart();
-    this.#mendTimer = clock.setTimeout(() => this.#mendOnce(), MEND_MS);
-  }
-
-  #endMending(): void {
-    this.#context.clock.clearTimeout(this.#mendTimer);
-    this.#mendTimer = undefined;
+  #onUnmended(): void {
+    if (this.#phase === "joined") this.#lose(this.#reason, 0, "no packet came any more");
+    else this.#fail(new ConnectError("transport", "The media path did not come back"), false);
   }
 
   // Smaller things

@@ -8,7 +8,7 @@ import {
 } from "@livekit/protocol";
 import type { LocalTrack, RemoteTrack } from "../../connection/index.ts";
 import type { Clock, TroupeError } from "../../core/index.ts";
-import type { RoomListener } from "./Attempt.ts";
+import type { RoomListener } from "./AttemptContext.ts";
 import type { DataKind } from "./DataPath.ts";
 import { DataHub, type DataLimits, type DataParticipant, type DataPort } from "./data/index.ts";
 import type { LiveKitDriver } from "./driver.ts";

@@ -3,13 +3,8 @@ import type { DialReason, DriverEvent } from "../../actors/index.ts";
 import type { ConnectionHost, LocalTrack, StatsEntry, TransportDriver } from "../../connection/index.ts";
 import { type Clock, type Logger, logger, systemClock, TroupeError } from "../../core/index.ts";
 import { NativePeerTransport, Session } from "../../webrtc/index.ts";
-import {
-  Attempt,
-  type AttemptContext,
-  type CreateSession,
-  type IceServer,
-  type RoomListener,
-} from "./Attempt.ts";
+import { Attempt } from "./Attempt.ts";
+import type { AttemptContext, CreateSession, IceServer, RoomListener } from "./AttemptContext.ts";
 import type { DataKind } from "./DataPath.ts";
 import type { LiveKitSettings } from "./options.ts";
 import type { SignalMessage } from "./signal/SignalClient.ts";
