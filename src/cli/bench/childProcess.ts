@@ -19,7 +19,9 @@ export class BenchChild {
   constructor(module: string) {
     const ending = import.meta.url.endsWith(".ts") ? "ts" : "js";
     this.#child = fork(new URL(`./${module}.${ending}`, import.meta.url), {
-      stdio: ["ignore", "inherit", "inherit", "ipc"],
+      // Our own output is the figures alone, whatever a child's libraries print.
+      stdio: ["ignore", process.stderr.fd, "inherit", "ipc"],
+      env: { ...process.env, NODE_ENV: "production" },
     });
     this.#child.on("message", (answer) => this.#answer(answer as Answer));
     this.#child.on("exit", (code) => this.#fail(`the ${module} process ended with ${code}`));

@@ -1,7 +1,7 @@
 import { randomInt } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
 import { systemClock } from "../../core/index.ts";
-import type { AudioFrame, AudioSource } from "../../index.ts";
+import type { AudioFrame } from "../../index.ts";
 
 /** A click every 700 ms and up to 40 ms more, so that clicks meet every phase of tick and packet. */
 const CLICK_EVERY_MS = 700;
@@ -15,7 +15,7 @@ const DEAF_AFTER_US = 350_000;
 
 /** Writes clicks into `source`, whose queue must be empty, until `signal` aborts; gives when each was written. */
 export async function writeClicks(
-  source: AudioSource,
+  source: { tryWrite(pcm: Int16Array): unknown },
   sampleRate: number,
   signal: AbortSignal,
 ): Promise<number[]> {
@@ -37,7 +37,7 @@ export class ClickEar {
   readonly heardUs: number[] = [];
   #deafUntilUs = 0;
 
-  hear(frame: AudioFrame): void {
+  hear(frame: Pick<AudioFrame, "pcm">): void {
     const nowUs = systemClock.nowUs();
     if (nowUs < this.#deafUntilUs || !frame.pcm.some((sample) => Math.abs(sample) > HEARD_ABOVE)) return;
     this.heardUs.push(nowUs);

@@ -2,6 +2,7 @@
 import { TroupeError } from "../../core/index.ts";
 import { benchBlocked } from "./blocked.ts";
 import { benchInterruption } from "./interruption/interruption.ts";
+import { benchLiveKit } from "./livekit/livekit.ts";
 import { benchMixer } from "./mixer.ts";
 import { benchProcessing } from "./processing.ts";
 import { benchQuality } from "./quality/quality.ts";
@@ -36,6 +37,7 @@ interface Bench {
 
 const BENCHES = {
   voice: { run: benchVoice, bots: 50, seconds: 20 },
+  livekit: { run: benchLiveKit, bots: 12, seconds: 20 },
   voices: { run: benchVoices, bots: 0, seconds: 20 },
   blocked: { run: benchBlocked, bots: 10, seconds: 20 },
   restart: { run: benchRestart, bots: 10, seconds: 20 },

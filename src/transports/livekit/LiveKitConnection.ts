@@ -206,6 +206,7 @@ export class LiveKitConnection extends Connection<LiveKitConnectionEvents> {
       dtx: settings.dtx,
       channels: settings.stereo ? (2 as const) : (1 as const),
       ...(settings.bitRate && { bitRate: settings.bitRate }),
+      ...(settings.complexity !== undefined && { complexity: settings.complexity }),
     };
     return this.publishWith(producer, opus, settings);
   }
