@@ -4,7 +4,11 @@ import { monotonicMs } from "troupe/testing";
 const SAMPLE_RATE = 16_000;
 const WRITE_SAMPLES = SAMPLE_RATE / 5;
 const TONE_LEAST_AMPLITUDE = 1000;
+/** A pause of this length can be noticed. */
+const SILENCE_MS = 200;
 const MESSAGE_EVERY_MS = 200;
+/** The server may learn a little later than we that messages can pass. */
+const SETTLED_MS = 1_000;
 /** A message may have been on its way when a connection was lost so soon after it. */
 const IN_FLIGHT_MS = 15_000;
 
@@ -23,9 +27,10 @@ export class ChaosBot {
   readonly sent: SentMessage[] = [];
   /** The numbers that came, in the order in which they came. */
   readonly received: number[] = [];
-  /** When audio of the other was heard last, and when it was heard again after a silence: pairs of ms. */
+  /** The pauses of over 200 ms in what it heard, in monotonic ms. */
   readonly silences: { fromMs: number; toMs: number }[] = [];
   readonly problems: string[] = [];
+  reconnects = 0;
   #heardAtMs = 0;
   #stateAtMs = monotonicMs();
   readonly #source = new AudioSource({ sampleRate: SAMPLE_RATE, channels: 1, capacityMs: 400 });
@@ -34,18 +39,29 @@ export class ChaosBot {
   readonly #ending = new AbortController();
   readonly #work: Promise<void>[] = [];
 
-  /** @param send gives a text to the others, in order and once. */
-  constructor(name: string, connection: Connection, send: (text: string) => Promise<void>) {
+  /**
+   * @param send gives a text to the others, in order and once.
+   * @param resumes whether messages outlive a reconnect, unless `opened` says otherwise.
+   */
+  constructor(
+    name: string,
+    connection: Connection,
+    { send, resumes }: { send: (text: string) => Promise<void>; resumes: boolean },
+  ) {
     this.name = name;
     this.connection = connection;
     this.#send = send;
-    connection.publish(this.#source);
+    // A steady tone counts as noise, which would be sent every 400 ms only.
+    connection.publish(this.#source, { dtx: false });
     connection.on("state", () => {
       this.#stateAtMs = monotonicMs();
     });
-    connection.on("reconnecting", () => this.#endSession());
+    connection.on("reconnecting", () => {
+      this.reconnects += 1;
+      if (!resumes) this.#endSession(monotonicMs());
+    });
     connection.on("disconnected", (code, reason) => {
-      this.#endSession();
+      this.#endSession(monotonicMs());
       this.problems.push(`disconnected: ${code} ${reason}`);
     });
     connection.on("track", (track) => this.#hear(new AudioSink(track, { sampleRate: SAMPLE_RATE })));
@@ -56,9 +72,9 @@ export class ChaosBot {
     this.#work.push(this.#hum(), this.#talk());
   }
 
-  /** Messages can pass from now on, in both directions. */
-  opened(): void {
-    this.#endSession();
+  /** Messages can pass from now on, in both directions; those from before `lostMs` on may be lost. */
+  opened(lostMs = monotonicMs()): void {
+    this.#endSession(lostMs);
     this.sessions.push({ openMs: monotonicMs(), lostMs: Number.POSITIVE_INFINITY });
   }
 
@@ -84,7 +100,7 @@ export class ChaosBot {
   /** What of `sent` must have come to `other`: what was sent while both could, and went on to for long enough. */
   owedTo(other: ChaosBot, untilMs: number): number[] {
     const could = (bot: ChaosBot, atMs: number) =>
-      bot.sessions.some(({ openMs, lostMs }) => openMs < atMs && lostMs > atMs + IN_FLIGHT_MS);
+      bot.sessions.some(({ openMs, lostMs }) => openMs + SETTLED_MS < atMs && lostMs > atMs + IN_FLIGHT_MS);
     return this.sent
       .filter(({ atMs }) => atMs < untilMs && could(this, atMs) && could(other, atMs))
       .map(({ number }) => number);
@@ -98,19 +114,20 @@ export class ChaosBot {
     await Promise.allSettled(this.#work);
   }
 
-  #endSession(): void {
+  #endSession(lostMs: number): void {
     const last = this.sessions.at(-1);
-    if (last) last.lostMs = Math.min(last.lostMs, monotonicMs());
+    if (last) last.lostMs = Math.min(last.lostMs, lostMs);
   }
 
   #hear(sink: AudioSink): void {
     this.#sinks.add(sink);
-    sink.on("frame", ({ pcm, concealed }) => {
+    sink.on("frame", ({ pcm, concealed, timestampUs }) => {
       if (concealed || !pcm.some((sample) => Math.abs(sample) > TONE_LEAST_AMPLITUDE)) return;
-      const nowMs = monotonicMs();
-      if (this.#heardAtMs > 0 && nowMs - this.#heardAtMs > 200)
-        this.silences.push({ fromMs: this.#heardAtMs, toMs: nowMs });
-      this.#heardAtMs = nowMs;
+      // The engine's time, not the event loop's.
+      const atMs = timestampUs / 1000;
+      if (this.#heardAtMs > 0 && atMs - this.#heardAtMs > SILENCE_MS)
+        this.silences.push({ fromMs: this.#heardAtMs, toMs: atMs });
+      this.#heardAtMs = atMs;
     });
   }
 

@@ -1,13 +1,18 @@
 // Bots that talk and message while their networks and their server fail, by a seed; then everything must be well.
-//   npm run chaos -- sora --minutes 5 --seed 1 [--bots 20] [--json]
+//   npm run chaos -- sora|livekit --minutes 5 --seed 1 [--bots 20] [--json]
 import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { monotonicMs } from "troupe/testing";
+import type { ChaosBot } from "./ChaosBot.ts";
+import { startLiveKit } from "./livekitTarget.ts";
 import { Random } from "./Random.ts";
 import { startSora } from "./soraTarget.ts";
 import type { ChaosSeat, ChaosTarget } from "./target.ts";
 
-const TARGETS: Record<string, (bots: number) => Promise<ChaosTarget>> = { sora: startSora };
+const TARGETS: Record<string, (bots: number) => Promise<ChaosTarget>> = {
+  sora: startSora,
+  livekit: startLiveKit,
+};
 
 /** Between two faults. */
 const FAULT_EVERY_MS = { least: 500, most: 4_000 };
@@ -17,6 +22,8 @@ const SERVER_RESTART_EVERY_MS = 60_000;
 const SETTLE_MS = 60_000;
 /** Nobody waits in one state longer than this: the longest deadline of a connection, that of reconnecting. */
 const LONGEST_WAIT_MS = 120_000;
+/** After a restart of the server silences are in order for so long. */
+const SERVER_RECOVERY_MS = 30_000;
 /** Audio that came within this time counts as flowing. */
 const FLOWING_MS = 1_000;
 
@@ -38,6 +45,10 @@ const faults: Record<string, number> = {};
 /** From the end of an outage of a bot's media path to the first audio that it heard from the other, in ms. */
 const recoveriesMs: number[] = [];
 const failures: string[] = [];
+/** When the media path of a pair of bots was disturbed, or the server itself (pair -1): silences then are in order. */
+const mediaFaults: { pair: number; fromMs: number; toMs: number }[] = [];
+/** Pauses that only a disturbed signalling path can have made, in ms. */
+const signalSilencesMs: number[] = [];
 const say = (text: string) => values.json || process.stdout.write(`${text}\n`);
 
 await settle("at the start");
@@ -73,8 +84,12 @@ async function disturb(forMs: number): Promise<void> {
 async function inflict(fault: string, { bot, network }: ChaosSeat, forMs: number): Promise<void> {
   say(`${fault} ${fault === "serverRestart" ? "" : `${bot.name} ${forMs} ms`}`);
   switch (fault) {
-    case "serverRestart":
-      return target.restartServer();
+    case "serverRestart": {
+      const fromMs = monotonicMs();
+      await target.restartServer();
+      mediaFaults.push({ pair: -1, fromMs, toMs: monotonicMs() + SERVER_RECOVERY_MS });
+      return;
+    }
     case "cut":
       return network.cutSignalling();
     case "stall":
@@ -87,15 +102,25 @@ async function inflict(fault: string, { bot, network }: ChaosSeat, forMs: number
       return network.resumeSignalling();
     default:
       if (!network.setOutage) return network.cutSignalling();
-      await network.setOutage(true);
-      await pause(forMs);
-      await network.setOutage(false);
-      await recovery(bot);
+      return outage(bot, network.setOutage, forMs);
   }
 }
 
+async function outage(bot: ChaosBot, set: (on: boolean) => Promise<void>, forMs: number): Promise<void> {
+  const fromMs = monotonicMs();
+  await set(true);
+  await pause(forMs);
+  await set(false);
+  await recovery(bot);
+  mediaFaults.push({ pair: pairOf(bot), fromMs, toMs: monotonicMs() + 1_000 });
+}
+
+function pairOf(bot: ChaosBot): number {
+  return Math.floor(target.seats.findIndex((seat) => seat.bot === bot) / 2);
+}
+
 /** Waits until the bot hears again, unless another fault comes over it. */
-async function recovery(bot: ChaosSeat["bot"]): Promise<void> {
+async function recovery(bot: ChaosBot): Promise<void> {
   const endedMs = monotonicMs();
   while (monotonicMs() - endedMs < SETTLE_MS) {
     if (bot.heardAtMs > endedMs) {
@@ -137,6 +162,7 @@ function judge(): void {
     failures.push(...bot.problems.map((problem) => `${bot.name} ${problem}`));
     if (!bot.isConnected && bot.stateMs > LONGEST_WAIT_MS)
       failures.push(`${bot.name} waits in ${bot.connection.state} for ${Math.round(bot.stateMs)} ms`);
+    if (target.keepsAudioWithoutSignalling) judgeSilences(bot);
     if (!other) continue;
     const got = new Set(other.received);
     const lost = bot.owedTo(other, stoppedMs).filter((number) => !got.has(number));
@@ -144,6 +170,20 @@ function judge(): void {
     if (got.size < other.received.length) failures.push(`${other.name} got messages twice`);
     if (other.received.some((number, at) => at > 0 && number <= other.received[at - 1]!))
       failures.push(`${other.name} got messages out of order`);
+  }
+}
+
+function judgeSilences(bot: ChaosBot): void {
+  const pair = pairOf(bot);
+  for (const { fromMs, toMs } of bot.silences) {
+    const excused = mediaFaults.some(
+      (fault) => (fault.pair === pair || fault.pair === -1) && fault.fromMs < toMs && fault.toMs > fromMs,
+    );
+    if (excused || fromMs > stoppedMs) continue;
+    signalSilencesMs.push(Math.round(toMs - fromMs));
+    failures.push(
+      `${bot.name} heard nothing for ${Math.round(toMs - fromMs)} ms while its media path was well`,
+    );
   }
 }
 
@@ -158,7 +198,7 @@ function report(): void {
     seed: Number(values.seed),
     bots: bots.length,
     faults,
-    reconnects: bots.reduce((sum, { sessions }) => sum + sessions.length - 1, 0),
+    reconnects: bots.reduce((sum, bot) => sum + bot.reconnects, 0),
     messagesSent: bots.reduce((sum, { sent }) => sum + sent.length, 0),
     messagesOwed: target.seats.reduce((sum, { bot }, index) => {
       const other = target.seats[index ^ 1]?.bot;
@@ -171,6 +211,7 @@ function report(): void {
       p95: percentile(0.95),
       maximum: sorted.at(-1) ?? null,
     },
+    signalSilencesMs,
     failures,
   };
   process.stdout.write(

@@ -3,6 +3,7 @@ import { type SoraOptions, sora } from "troupe/sora";
 import { ConnectionProxy, NetworkLink, SignallingProxy, soraThrough } from "troupe/testing";
 import { type StageProcess, startStage } from "../interop/sora/StageProcess.ts";
 import { ChaosBot } from "./ChaosBot.ts";
+import { impairAll } from "./outage.ts";
 import type { ChaosSeat, ChaosTarget } from "./target.ts";
 
 const LABEL = "#chaos";
@@ -23,6 +24,7 @@ export async function startSora(bots: number): Promise<ChaosTarget> {
   }
   return {
     seats,
+    keepsAudioWithoutSignalling: false,
     async restartServer() {
       await stage.kill();
       stage = await startStage({ port, pingIntervalMs: 1000 });
@@ -64,7 +66,10 @@ async function seat(
     dataChannels: [{ label: LABEL, direction: "sendrecv" }],
   };
   const connection = connect(sora(options));
-  const bot = new ChaosBot(`bot ${index}`, connection, (text) => connection.send(LABEL, text));
+  const bot = new ChaosBot(`bot ${index}`, connection, {
+    send: (text) => connection.send(LABEL, text),
+    resumes: false,
+  });
   connection.on("dataChannel", () => bot.opened());
   connection.on("message", (_label, data) => bot.take(Buffer.from(data).toString()));
   return {
@@ -74,12 +79,7 @@ async function seat(
       stallSignalling: () => proxy.stall(),
       slowSignalling: (bytesPerSecond) => proxy.slow(bytesPerSecond),
       resumeSignalling: () => proxy.resume(),
-      setOutage: link && ((on) => impair(link, on)),
+      setOutage: link && ((on) => impairAll(link, on)),
     },
   };
-}
-
-function impair(link: NetworkLink, outage: boolean): Promise<void> {
-  const loss = outage ? 1 : 0;
-  return link.impair({ toClient: { loss }, toServer: { loss } });
 }

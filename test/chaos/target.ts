@@ -20,6 +20,8 @@ export interface ChaosSeat {
 /** A server with bots on it in pairs: bots 2n and 2n + 1 share a room. */
 export interface ChaosTarget {
   seats: ChaosSeat[];
+  /** Whether audio goes on while only the signalling is disturbed. */
+  keepsAudioWithoutSignalling: boolean;
   /** Kills the server and starts another in its place. */
   restartServer(): Promise<void>;
   close(): Promise<void>;

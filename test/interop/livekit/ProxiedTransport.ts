@@ -6,7 +6,11 @@ import type {
   TransportStats,
 } from "../../../src/native/index.ts";
 import { NativePeerTransport, type PeerTransport } from "../../../src/webrtc/index.ts";
-import type { UdpProxy } from "./UdpProxy.ts";
+
+/** Leads a server's candidate elsewhere; undefined for one that would go around. */
+export interface CandidateDetour {
+  redirect(candidate: string): string | undefined;
+}
 
 type Events = PeerTransport["events"] extends TypedEvents<infer Named> ? Named : never;
 
@@ -14,9 +18,9 @@ type Events = PeerTransport["events"] extends TypedEvents<infer Named> ? Named :
 export class ProxiedTransport implements PeerTransport {
   readonly events = new TypedEvents<Events>();
   readonly #inner = new NativePeerTransport({ controlling: true });
-  readonly #proxy: UdpProxy;
+  readonly #proxy: CandidateDetour;
 
-  constructor(proxy: UdpProxy) {
+  constructor(proxy: CandidateDetour) {
     this.#proxy = proxy;
     this.#inner.events.on("gathered", () => this.events.emit("gathered"));
     this.#inner.events.on("state", (state, reason) => this.events.emit("state", state, reason));
