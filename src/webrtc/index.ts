@@ -7,7 +7,7 @@ export type {
   TransportChannelEvents,
 } from "./PeerTransport.ts";
 export { Session } from "./Session.ts";
-export { OPUS, OPUS_RTX, PCMA, PCMU, RED } from "./sdp/codecs.ts";
+export { OPUS, RED } from "./sdp/codecs.ts";
 export type { StatsReport } from "./stats.ts";
 export type {
   AnswerChoice,

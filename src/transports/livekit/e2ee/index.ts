@@ -1,11 +1,6 @@
 // End-to-end encryption of a room: keys, a cryptor a track, data packets.
-export { DataCryptor } from "./DataCryptor.ts";
-export {
-  EncryptionManager,
-  type EncryptionManagerOptions,
-  type TransformTarget,
-} from "./EncryptionManager.ts";
+export { EncryptionManager, type TransformTarget } from "./EncryptionManager.ts";
 export { type EncryptionOptions, encryptionSchema } from "./encryptionOptions.ts";
 export type { FrameCryptor } from "./FrameCryptor.ts";
 export { KeyProvider } from "./KeyProvider.ts";
-export type { EncryptionType, KeyDerivation, KeyProviderOptions } from "./options.ts";
+export type { KeyDerivation, KeyProviderOptions } from "./options.ts";

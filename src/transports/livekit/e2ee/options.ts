@@ -23,8 +23,8 @@ export interface KeyProviderOptions {
 /** What a publication says of its frames: `gcm` is the one that is on the wire today. */
 export type EncryptionType = "none" | "gcm" | "custom";
 
-export const RATCHET_SALT = "LKFrameEncryptionKey";
-export const MAXIMUM_RATCHET_WINDOW = 64;
+const RATCHET_SALT = "LKFrameEncryptionKey";
+const MAXIMUM_RATCHET_WINDOW = 64;
 const MAXIMUM_KEY_BYTES = 4096;
 
 const bytes = z.union([z.instanceof(Uint8Array), z.string()], { error: "a Uint8Array or a string" });
