@@ -8,6 +8,7 @@ const voice = bench(["voice", "--bots", "10", "--seconds", "8"]);
 const blocked = bench(["blocked", "--bots", "10", "--seconds", "8"]);
 const quality = bench(["quality", "--seconds", "10", "--rows", "clean,20 % loss"], 600_000);
 const [clean, lossy] = quality?.rows ?? [];
+const livekit = bench(["livekit", "--bots", "2", "--seconds", "4"], 600_000);
 const interruption = bench(["interruption", "--bots", "1"]);
 
 const checks = [
@@ -33,6 +34,18 @@ const checks = [
     "quality: both lost about the same packets",
     Math.abs(lossy?.troupe.packetsLostOnLink / lossy?.libwebrtc.packetsLostOnLink - 1) < 0.1,
   ],
+  ...["troupe", "rtcNode"].flatMap((who) => [
+    [
+      `livekit: audio flowed both ways with ${who}`,
+      livekit?.[who].receivedShare > 0.9 && livekit[who].deliveredShare > 0.9,
+    ],
+    [`livekit: what ${who} costs was measured`, livekit?.[who].cpuPercentPerBot > 0.1],
+    [`livekit: joins with ${who} were timed`, livekit?.[who].joinMs.p95 >= livekit?.[who].joinMs.p50],
+    [
+      `livekit: clicks came through ${who}`,
+      livekit?.[who].mouthToEarMs.clicks > 5 && livekit[who].mouthToEarMs.p50 > 10,
+    ],
+  ]),
   ["interruption: the bot fell silent", interruption?.interruptionMs?.length === 1],
   ["interruption: sources were cleared", interruption?.clearMs?.count > 5 && interruption.clearMs.p50 < 1000],
 ];

@@ -86,7 +86,7 @@ function addBench(program: Command): void {
     )
     .option("--seconds <number>", "length of the measurement", parseCount)
     .addOption(
-      new Option("--complexity <number>", "Opus complexity, 0 to 10").argParser(parseCount).default(5),
+      new Option("--complexity <number>", "Opus complexity, 0 to 10; 5, livekit: 9").argParser(parseCount),
     )
     .option("--speech-share <share>", "voice: how much of the time each bot speaks, 0 to 1", parseShare)
     .option("--rows <names>", "quality: rows of its table, by commas", (names: string) => names.split(","))

@@ -3,6 +3,7 @@ import { TroupeError } from "../../core/index.ts";
 import { benchBlocked } from "./blocked.ts";
 import { benchInterruption } from "./interruption/interruption.ts";
 import { benchLiveKit } from "./livekit/livekit.ts";
+import { LIBWEBRTC_COMPLEXITY } from "./livekit/published.ts";
 import { benchMixer } from "./mixer.ts";
 import { benchProcessing } from "./processing.ts";
 import { benchQuality } from "./quality/quality.ts";
@@ -15,7 +16,7 @@ import { benchVoices } from "./voices.ts";
 export interface BenchOptions {
   bots?: number;
   seconds?: number;
-  complexity: number;
+  complexity?: number;
   /** Voice: how much of the time each bot speaks, 0 to 1; all of it when left out. */
   speechShare?: number;
   /** Names of rows of the quality bench; all when left out. */
@@ -27,19 +28,23 @@ export interface BenchOptions {
 
 interface Bench {
   run: (
-    options: Required<Pick<BenchOptions, "bots" | "seconds">> & BenchOptions,
+    options: Required<Pick<BenchOptions, "bots" | "seconds" | "complexity">> & BenchOptions,
     signal: AbortSignal,
   ) => Promise<object>;
   /** How many bots and seconds when left out. */
   bots: number;
   seconds: number;
+  /** Of Opus, when left out. */
+  complexity?: number;
 }
+
+const COMPLEXITY = 5;
 
 const BENCHES = {
   voice: { run: benchVoice, bots: 50, seconds: 20 },
-  livekit: { run: benchLiveKit, bots: 12, seconds: 20 },
   voices: { run: benchVoices, bots: 0, seconds: 20 },
   blocked: { run: benchBlocked, bots: 10, seconds: 20 },
+  livekit: { run: benchLiveKit, bots: 12, seconds: 20, complexity: LIBWEBRTC_COMPLEXITY },
   restart: { run: benchRestart, bots: 10, seconds: 20 },
   receiver: { run: benchReceiver, bots: 1, seconds: 60 },
   quality: { run: benchQuality, bots: 1, seconds: 60 },
@@ -60,8 +65,8 @@ export const BENCH_NAMES = Object.keys(BENCHES) as (keyof typeof BENCHES)[];
 export async function runBench(name: string, options: BenchOptions, signal: AbortSignal): Promise<boolean> {
   const bench: Bench | undefined = BENCHES[name as keyof typeof BENCHES];
   if (!bench) throw TroupeError.expected("INVALID_OPTION", "bench", `one of ${BENCH_NAMES.join(", ")}`, name);
-  const { bots = bench.bots, seconds = bench.seconds } = options;
-  const figures = await bench.run({ ...options, bots, seconds }, signal);
+  const { bots = bench.bots, seconds = bench.seconds, complexity = bench.complexity ?? COMPLEXITY } = options;
+  const figures = await bench.run({ ...options, bots, seconds, complexity }, signal);
   if (options.json) process.stdout.write(`${JSON.stringify(figures)}\n`);
   else
     for (const [key, value] of Object.entries(figures))

@@ -207,6 +207,9 @@ export class LiveKitConnection extends Connection<LiveKitConnectionEvents> {
       channels: settings.stereo ? (2 as const) : (1 as const),
       ...(settings.bitRate && { bitRate: settings.bitRate }),
       ...(settings.complexity !== undefined && { complexity: settings.complexity }),
+      ...(settings.expectedLossPercent !== undefined && {
+        expectedLossPercent: settings.expectedLossPercent,
+      }),
     };
     return this.publishWith(producer, opus, settings);
   }

@@ -122,6 +122,8 @@ const publishOptions = z.strictObject(
       .optional(),
     /** How much the Opus encoder tries: 0 (least CPU) to 10; 5 when left out, while libwebrtc takes 9. */
     complexity: z.int("0 to 10").min(0, "0 to 10").max(10, "0 to 10").optional(),
+    /** The loss that Opus prepares for by in-band correction, in percent; 10 when left out. */
+    expectedLossPercent: z.int("0 to 100").min(0, "0 to 100").max(100, "0 to 100").optional(),
     /** Tracks of one stream are played in step. */
     stream: z.string("a string").max(256, "at most 256 characters").default(""),
     /** Whether the audio recorded before the connection was up follows as a byte stream. */

@@ -27,7 +27,7 @@ interface Party {
 }
 
 /** The figures of the voice bench that both clients have. */
-export interface RoomFigures {
+interface RoomFigures {
   cpuPercentPerBot: number;
   /** By how much the process grows with a bot, and the whole process in parts for each bot. */
   rssBytesPerBot: number;
@@ -42,7 +42,7 @@ export interface RoomFigures {
   eventLoopDelayMs: { p99: number; maximum: number };
 }
 
-export interface LiveKitFigures extends Party {
+interface LiveKitFigures extends Party {
   receivedShare: number;
   troupe: RoomFigures;
   rtcNode: RoomFigures;

@@ -1,7 +1,7 @@
 import { AudioSink, AudioSource, connect } from "../../../index.ts";
 import { Engine } from "../../../native/index.ts";
 import { livekit } from "../../../transports/livekit/index.ts";
-import { PUBLISHED } from "./published.ts";
+import { EXPECTED_LOSS_PERCENT, PUBLISHED } from "./published.ts";
 import {
   CAPACITY_MS,
   HEARD_FRAME_MS,
@@ -22,7 +22,7 @@ const client: RoomClient = {
       const sink = new AudioSink(track, { sampleRate: HEARD_RATE, channels: 1, frameMs: HEARD_FRAME_MS });
       sink.on("frame", ({ pcm, concealed }) => hear(pcm, concealed));
     });
-    connection.publish(source, { ...PUBLISHED, complexity });
+    connection.publish(source, { ...PUBLISHED, complexity, expectedLossPercent: EXPECTED_LOSS_PERCENT });
     await connection.connected();
     return {
       write: (pcm) => source.write(pcm),
