@@ -133,7 +133,7 @@ TEST_SUITE("AudioPlayout") {
     CHECK(heard.meanDelayMs <= 25);
   }
 
-  TEST_CASE("repairs single losses by the packet after them, for 5 ms of delay") {
+  TEST_CASE("repairs single losses by the packet after them, for 12 ms of delay") {
     Network network;
     network.delayUs = losing(0.05);
     const Heard heard = listen(60, network);

@@ -28,6 +28,7 @@ JitterBuffer::JitterBuffer(const JitterBufferOptions& options)
       lastLossUs_(kLongAgo),
       lossBeforeUs_(kLongAgo),
       repairableLossUs_(kLongAgo) {
+  unrepairedUs_.fill(kLongAgo);
   setDelays(options.minimumDelayUs, options.maximumDelayUs);
 }
 
@@ -46,6 +47,7 @@ void JitterBuffer::reset() {
   estimator_.reset();
   lastLossUs_ = lossBeforeUs_ = repairableLossUs_ = kLongAgo;
   lastLossSequence_ = -1;
+  unrepairedUs_.fill(kLongAgo);
   stall();
 }
 
@@ -164,6 +166,7 @@ JitterBuffer::Inserted JitterBuffer::put(const EncodedFrame& frame, int64_t sequ
   }
   makeRoomFor(sequence);
   fill(frame, sequence, arrivalUs);
+  if (frame.origin == EncodedFrame::Origin::retransmission) noteRetransmission(sequence, arrivalUs);
   keepWithinMaximum();
   return Inserted::accepted;
 }
@@ -326,7 +329,7 @@ JitterBuffer::Output JitterBuffer::play(Slot& slot, int64_t nowUs, int64_t heldU
 // The delay.
 
 int64_t JitterBuffer::targetDelayUs() const {
-  const int64_t wantedUs = std::max({options_.minimumDelayUs, spreadUs() + kRepairMarginUs, repairDelayUs()});
+  const int64_t wantedUs = std::max({options_.minimumDelayUs, spreadUs() + kJitterMarginUs, repairDelayUs()});
   return std::min(wantedUs, options_.maximumDelayUs);
 }
 
@@ -344,10 +347,25 @@ int64_t JitterBuffer::dueUs(int packets) const {
 void JitterBuffer::noteLosses(const Slot& following, int64_t nowUs) {
   if (lastLossSequence_ == following.sequence) return;
   lastLossSequence_ = following.sequence;
-  stats_.framesLost += static_cast<uint64_t>(following.sequence - nextSequence_);
+  const int64_t lost = following.sequence - nextSequence_;
+  stats_.framesLost += static_cast<uint64_t>(lost);
+  for (int64_t left = lost; left > 0; --left) noteLoss(left == 1 && following.repairsPrevious, nowUs);
+}
+
+/** What came by retransmission in time is a loss too: forgotten, the delay that repairs it would go. */
+void JitterBuffer::noteRetransmission(int64_t sequence, int64_t arrivalUs) {
+  noteLoss(isFilled(sequence + 1) && slotAt(sequence + 1).repairsPrevious, arrivalUs);
+}
+
+void JitterBuffer::noteLoss(bool isRepairable, int64_t atUs) {
   lossBeforeUs_ = lastLossUs_;
-  lastLossUs_ = nowUs;
-  if (following.repairsPrevious) repairableLossUs_ = nowUs;
+  lastLossUs_ = atUs;
+  if (isRepairable) {
+    repairableLossUs_ = atUs;
+    return;
+  }
+  unrepairedUs_[unrepairedNext_] = atUs;
+  unrepairedNext_ = (unrepairedNext_ + 1) % kUnrepairedLosses;
 }
 
 int64_t JitterBuffer::repairDelayUs() const {
@@ -355,9 +373,12 @@ int64_t JitterBuffer::repairDelayUs() const {
   if (!isLossy) return 0;
   // Until the packet after it is there.
   const int64_t knownUs = toUs(lastDuration_) + spreadUs() + kRepairMarginUs;
-  if (newestArrivalUs_ - repairableLossUs_ < kLossMemoryUs) return knownUs;
-  if (retransmissionUs_ < 0 || knownUs + retransmissionUs_ > kMaximumRetransmissionDelayUs) return 0;
-  return knownUs + retransmissionUs_;
+  const bool isRepairable = newestArrivalUs_ - repairableLossUs_ < kLossMemoryUs;
+  const bool isLeftUnrepaired = newestArrivalUs_ - unrepairedUs_[unrepairedNext_] < kLossMemoryUs;
+  const int64_t retransmittedUs = knownUs + retransmissionUs_;
+  const bool isInTime = retransmissionUs_ >= 0 && retransmittedUs <= kMaximumRetransmissionDelayUs;
+  if (isInTime && (isLeftUnrepaired || !isRepairable)) return retransmittedUs;
+  return isRepairable ? knownUs : 0;
 }
 
 JitterBuffer::Slot* JitterBuffer::front() {

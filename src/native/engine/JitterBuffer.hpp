@@ -107,8 +107,12 @@ class JitterBuffer {
   static constexpr int64_t kConcealStepUs = 10'000;
   /** Two losses within this time are worth a longer delay if that repairs them. */
   static constexpr int64_t kLossMemoryUs = 10'000'000;
-  /** On top of what a repair takes. */
-  static constexpr int64_t kRepairMarginUs = 5'000;
+  /** On top of how late packets come. */
+  static constexpr int64_t kJitterMarginUs = 5'000;
+  /** On top of what a repair takes: playout may run this much ahead of the delay aimed at, by its tolerance and ticks. */
+  static constexpr int64_t kRepairMarginUs = 12'000;
+  /** So many losses within the loss memory that their followers cannot repair are worth waiting for retransmission. */
+  static constexpr size_t kUnrepairedLosses = 10;
   /** A longer delay than this is not taken for the sake of retransmission. */
   static constexpr int64_t kMaximumRetransmissionDelayUs = 100'000;
 
@@ -196,6 +200,8 @@ class JitterBuffer {
   Output conceal(int64_t samples);
   Output play(Slot& slot, int64_t nowUs, int64_t heldUs);
   void noteLosses(const Slot& following, int64_t nowUs);
+  void noteRetransmission(int64_t sequence, int64_t arrivalUs);
+  void noteLoss(bool isRepairable, int64_t atUs);
   int64_t repairDelayUs() const;
 
   Slot& slotAt(int64_t sequence) { return slots_[static_cast<size_t>(sequence) % kSlots]; }
@@ -235,6 +241,9 @@ class JitterBuffer {
   int64_t lossBeforeUs_;
   int64_t repairableLossUs_;
   int64_t lastLossSequence_ = -1;
+  /** When the latest losses were known that nothing but retransmission repairs; a ring. */
+  std::array<int64_t, kUnrepairedLosses> unrepairedUs_{};
+  size_t unrepairedNext_ = 0;
   int64_t retransmissionUs_ = -1;
   int64_t newestArrivalUs_ = 0;
 };
