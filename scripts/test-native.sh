@@ -22,6 +22,7 @@ cmake --build "$folder" --target engine_tests transport_tests --parallel "${TROU
 
 export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1}
 export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-suppressions=$PWD/test/native/thread-suppressions.txt}
 report=$(mktemp)
 trap 'rm -f "$report"' EXIT
 (cd "$folder" && ctest --output-on-failure --no-tests=error --verbose) | tee "$report"
