@@ -77,7 +77,7 @@ export async function benchLiveKit(party: Party, signal: AbortSignal): Promise<L
       environment: environment(),
     };
   } finally {
-    await counterparts.request("stop").catch(() => {});
+    if (!signal.aborted) await counterparts.request("stop").catch(() => {});
     counterparts.close();
     await server.kill();
   }
