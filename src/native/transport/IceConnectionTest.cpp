@@ -163,7 +163,7 @@ void sendUntilOneArrives(Transport& from, RecordingEnd& to, uint16_t& sequence) 
     REQUIRE(std::chrono::steady_clock::now() < limit);
     const std::vector<uint8_t> packet = makeRtp(sequence++, {2});
     from.sendRtp(packet.data(), packet.size());
-    std::this_thread::yield();
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
     to.look([&] { arrived = !to.rtp.empty() && to.rtp.back()[12] == 2; });
   }
 }
