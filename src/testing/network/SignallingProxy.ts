@@ -103,10 +103,19 @@ export class SignallingProxy {
 export function soraThrough(link: NetworkLink): RewriteMessage {
   return (message, direction) => {
     if (typeof message !== "string") return message;
-    const content = JSON.parse(message) as { type?: unknown; sdp?: unknown };
-    if (content.type === "candidate") return undefined;
-    if (typeof content.sdp !== "string") return message;
+    const content = parsed(message);
+    if (content?.type === "candidate") return undefined;
+    if (typeof content?.sdp !== "string") return message;
     const sdp = direction === "toClient" ? link.throughSdp(content.sdp) : link.withoutCandidates(content.sdp);
     return JSON.stringify({ ...content, sdp });
   };
+}
+
+/** What a message says; null when it is no JSON: what either end makes of that is for it to show. */
+function parsed(message: string): { type?: unknown; sdp?: unknown } | null {
+  try {
+    return JSON.parse(message) as { type?: unknown; sdp?: unknown } | null;
+  } catch {
+    return null;
+  }
 }
