@@ -1,4 +1,4 @@
-import { describe, expect, it } from "vitest";
+import { describe, expect, it, vi } from "vitest";
 import { type AudioFrame, combineAudioFrames, createFrame } from "./AudioFrame.ts";
 import { FrameMixer } from "./FrameMixer.ts";
 
@@ -38,6 +38,24 @@ async function all(mixer: FrameMixer): Promise<AudioFrame[]> {
 }
 
 describe("FrameMixer", () => {
+  it("leaves no timer behind when it is closed, or a stream taken out, while a stream gives nothing", async () => {
+    vi.useFakeTimers({ toFake: ["setTimeout", "clearTimeout"] });
+    try {
+      const options = { sampleRate: SAMPLE_RATE, streamTimeoutMs: 3_600_000 };
+      for (const end of ["close", "removeStream"] as const) {
+        const mixer = new FrameMixer(options);
+        const silent = new Pushed();
+        mixer.addStream(silent);
+        await vi.waitUntil(() => vi.getTimerCount() === 1);
+        mixer[end](silent);
+        await vi.waitUntil(() => vi.getTimerCount() === 0);
+        mixer.close();
+      }
+    } finally {
+      vi.useRealTimers();
+    }
+  });
+
   it("mixes files at the pace of its reader, at gains of their own", async () => {
     const mixer = new FrameMixer({ sampleRate: SAMPLE_RATE });
     mixer.addStream(constant(1_000, 3));

@@ -95,6 +95,7 @@ export class FrameMixer implements AsyncIterableIterator<AudioFrame> {
 
   /** Takes a stream out with what is buffered of it; the stream itself stays its owner's. */
   removeStream(stream: FrameStream): void {
+    this.#inputs.get(stream)?.stopWaiting();
     this.#inputs.delete(stream);
     this.#wake?.();
   }
@@ -108,6 +109,7 @@ export class FrameMixer implements AsyncIterableIterator<AudioFrame> {
   /** Ends at once; frames that nobody has read are dropped. */
   close(): void {
     this.#ending = true;
+    for (const input of this.#inputs.values()) input.stopWaiting();
     this.#inputs.clear();
     this.#frames = [];
     this.#end();
@@ -196,6 +198,7 @@ class Input {
   #isReading = false;
   #isLate = false;
   #exhausted = false;
+  #isStopped = false;
   /** Ends the wait for the read that is under way. */
   #arrived: (() => void) | undefined;
 
@@ -211,11 +214,17 @@ class Input {
 
   /** Reads until it holds a block, the stream ends, or a frame does not come in time. */
   async fill(blockSize: number, timeoutMs: number): Promise<void> {
-    while (this.#length < blockSize * this.#mixer.channels && !this.#exhausted) {
+    while (this.#length < blockSize * this.#mixer.channels && !this.#exhausted && !this.#isStopped) {
       // A read that was too late for a block serves the next one.
       if (!this.#isReading) void this.#read();
       if (!(await this.#waitForRead(timeoutMs))) return;
     }
+  }
+
+  /** Ends the wait for a frame at once: it is out of the mix. */
+  stopWaiting(): void {
+    this.#isStopped = true;
+    this.#arrived?.();
   }
 
   /** Adds what it has of a block, as long as `sums`; false when it had nothing. */
