@@ -51,6 +51,15 @@ async function readChannels(path: string): Promise<{ sampleRate: number; channel
 }
 
 describe("Recorder", () => {
+  it("counts what comes too late for its place as dropped", async () => {
+    const { recorder, frame } = create();
+    for (let ms = 0; ms < 2_000; ms += 10) frame(0, ms, 100);
+    expect(recorder.droppedMs).toBe(0);
+    frame(1, 0, 200);
+    expect(recorder.droppedMs).toBe(10);
+    await recorder.close();
+  });
+
   it("writes one channel per track, aligned by time, with silence in the gaps", async () => {
     const { path, recorder, frame } = create();
     for (let ms = 0; ms < 2_000; ms += 10) {

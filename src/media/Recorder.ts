@@ -115,9 +115,12 @@ export class Recorder extends TypedEvents<RecorderEvents> {
     return (this.#length * 1000) / this.sampleRate;
   }
 
-  /** What a slow disk cost, in milliseconds of silence in the file. */
+  /**
+   * What was heard but is silence in the file, in milliseconds: the file's time that a slow disk cost, and what came
+   * too late for its place, summed over the tracks.
+   */
   get droppedMs(): number {
-    return (this.#dropped * 1000) / this.sampleRate;
+    return ((this.#dropped + this.#window.late) * 1000) / this.sampleRate;
   }
 
   /**
