@@ -17,6 +17,9 @@ const LEAD = 6;
 const BLOCKS_TO_BEGIN = 2;
 const BLOCKS_TO_END = 2;
 
+/** A frame may begin as long as a block after the last one's end; later is a gap. Frames without a time all say 0. */
+const TOLERANCE_US = BLOCK_MS * 1_000;
+
 /** What was found in audio. */
 export interface DetectedTone<Value> {
   value: Value;
@@ -29,12 +32,29 @@ export interface DetectedTone<Value> {
 class Blocks {
   #rest = new Int16Array(0);
   #sampleRate = 0;
+  /** Where the last frame ended; NaN before the first. */
+  #endUs = Number.NaN;
+
+  /** Whether `frame` does not go on where the last one ended; what is left of that one is dropped then. */
+  breaksBefore(frame: AudioFrame): boolean {
+    const isBroken =
+      frame.timestampUs - this.#endUs > TOLERANCE_US ||
+      (this.#sampleRate !== 0 && frame.sampleRate !== this.#sampleRate);
+    if (isBroken) this.#rest = new Int16Array(0);
+    return isBroken;
+  }
+
+  /** Drops what is left of the last frame: the next one begins anew. */
+  reset(): void {
+    this.#rest = new Int16Array(0);
+    this.#endUs = Number.NaN;
+  }
 
   /** Calls `each` with every whole block of `frame` and the time at which it begins. */
   push(frame: AudioFrame, each: (block: Int16Array, timeUs: number, lengthUs: number) => void): void {
     const { pcm, sampleRate } = remixFrame(frame, 1);
-    if (this.#sampleRate !== sampleRate) this.#rest = new Int16Array(0);
     this.#sampleRate = sampleRate;
+    this.#endUs = frame.timestampUs + (frame.samplesPerChannel * 1_000_000) / sampleRate;
     const samples = new Int16Array(this.#rest.length + pcm.length);
     samples.set(this.#rest);
     samples.set(pcm, this.#rest.length);
@@ -81,6 +101,7 @@ class Steady<Value> {
     const ended = this.#current;
     this.#current = undefined;
     this.#candidate = undefined;
+    this.#missing = 0;
     return ended;
   }
 }
@@ -107,9 +128,12 @@ export class DtmfDetector {
     return this.#sounding;
   }
 
-  /** Takes a frame and gives the digits that ended in it. */
+  /**
+   * Takes a frame and gives the digits that ended in it, or before it where its time leaves a gap of more than 20 ms
+   * behind the last one.
+   */
   push(frame: AudioFrame): DetectedTone<string>[] {
-    const found: DetectedTone<string>[] = [];
+    const found = this.#blocks.breaksBefore(frame) ? this.#finish() : [];
     if (frame.sampleRate !== this.#sampleRate) {
       this.#sampleRate = frame.sampleRate;
       this.#goertzel = new Goertzel([...DTMF_ROWS, ...DTMF_COLUMNS], frame.sampleRate);
@@ -125,8 +149,16 @@ export class DtmfDetector {
     return found;
   }
 
-  /** Ends the audio; gives the digit that sounded still. */
+  /**
+   * Ends the audio; gives the digit that sounded still. Call it when frames stop coming: a digit that silence without
+   * frames follows is reported here, or with the next frame. What is pushed afterwards begins anew.
+   */
   flush(): DetectedTone<string>[] {
+    this.#blocks.reset();
+    return this.#finish();
+  }
+
+  #finish(): DetectedTone<string>[] {
     const ended = this.#steady.finish();
     this.#sounding = null;
     return ended ? [ended] : [];
@@ -180,9 +212,10 @@ export class ToneDetector {
     this.#share = share;
   }
 
-  /** Takes a frame and gives the tones that ended in it. */
+  /** Takes a frame and gives the tones that ended in it, or before it where its time leaves a gap. */
   push(frame: AudioFrame): DetectedTone<number>[] {
-    const found: DetectedTone<number>[] = [];
+    const ended = this.#blocks.breaksBefore(frame) ? this.#steady.finish() : undefined;
+    const found = ended ? [ended] : [];
     if (frame.sampleRate !== this.#sampleRate) {
       this.#sampleRate = frame.sampleRate;
       this.#goertzel = new Goertzel([this.frequency], frame.sampleRate);
@@ -196,8 +229,9 @@ export class ToneDetector {
     return found;
   }
 
-  /** Ends the audio; gives the tone that sounded still. */
+  /** As that of {@link DtmfDetector}, for the tone that sounded still. */
   flush(): DetectedTone<number>[] {
+    this.#blocks.reset();
     const ended = this.#steady.finish();
     return ended ? [ended] : [];
   }

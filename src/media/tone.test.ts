@@ -53,6 +53,39 @@ describe("DTMF", () => {
     expect(digit).toMatchObject({ value: "5", startUs: 300_000, endUs: 500_000 });
   });
 
+  it("ends a digit where frames stop, and reports it with the next frame or the flush", () => {
+    const detector = new DtmfDetector();
+    const found: { value: string; startUs: number; endUs: number }[] = [];
+    const pcm = generateDtmf("5", { sampleRate: 8_000, toneMs: 100, pauseMs: 0 }).subarray(0, 800);
+    const press = (atMs: number) => {
+      for (let at = 0; at < pcm.length; at += 80) {
+        const timestampUs = atMs * 1_000 + at * 125;
+        found.push(
+          ...detector.push(createFrame(pcm.subarray(at, at + 80), { sampleRate: 8_000, timestampUs })),
+        );
+      }
+    };
+    press(0);
+    expect([found, detector.sounding]).toEqual([[], "5"]);
+    press(1_000);
+    expect(found).toEqual([{ value: "5", startUs: 0, endUs: 100_000 }]);
+    found.push(...detector.flush());
+    expect(found.slice(1)).toEqual([{ value: "5", startUs: 1_000_000, endUs: 1_100_000 }]);
+    expect([detector.sounding, detector.flush()]).toEqual([null, []]);
+  });
+
+  it("hears one digit in frames whose times jitter", () => {
+    const detector = new DtmfDetector();
+    const pcm = generateDtmf("5", { sampleRate: 8_000, toneMs: 200, pauseMs: 100 });
+    const found: string[] = [];
+    for (let at = 0; at < pcm.length; at += 80) {
+      const timestampUs = at * 125 + (at % 240 === 0 ? 0 : 8_000);
+      const frame = createFrame(pcm.subarray(at, at + 80), { sampleRate: 8_000, timestampUs });
+      found.push(...detector.push(frame).map(({ value }) => value));
+    }
+    expect(found).toEqual(["5"]);
+  });
+
   it("hears no digit in noise, in one tone alone, or in a chord of others", () => {
     expect(digitsOf(noise(80_000, 8_000), 8_000)).toBe("");
     const tone = (...frequencies: number[]) =>
