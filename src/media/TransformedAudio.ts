@@ -6,10 +6,7 @@ import { AudioSink } from "./AudioSink.ts";
 import { AudioSource } from "./AudioSource.ts";
 import { channelsSchema, durationSchema, sampleRateSchema } from "./format.ts";
 import { type AudioProducer, type ProducerEvents, requireProducer } from "./producer.ts";
-import { TransformThread } from "./TransformThread.ts";
-
-/** Frames that a slow thread has not answered at most; more are passed on as they are. */
-const MAXIMUM_WAITING = 50;
+import { TransformThread, transformFault } from "./TransformThread.ts";
 
 const optionsSchema = z.object({
   sampleRate: sampleRateSchema.default(48_000),
@@ -131,11 +128,12 @@ export class TransformedAudio extends TypedEvents<TransformedAudioEvents> implem
     const { sampleRate, channels, frameMs, options } = this.#options;
     if (this.#transform instanceof URL)
       this.#thread = new TransformThread(this.#transform, options, {
-        pcm: (pcm) => this.#give(pcm),
-        error: (error) => {
-          this.#passed += 1;
-          this.#fail(error);
+        transformed: (pcm) => {
+          this.#isFailing = false;
+          this.#give(pcm);
         },
+        passed: (pcm) => this.#pass(pcm),
+        error: (error) => this.#fail(error),
       });
     const sink = new AudioSink(this.#producer, { sampleRate, channels, frameMs });
     this.#sink = sink;
@@ -154,20 +152,20 @@ export class TransformedAudio extends TypedEvents<TransformedAudioEvents> implem
 
   #take(frame: AudioFrame): void {
     if (typeof this.#transform === "function") this.#give(this.#call(this.#transform, frame));
-    else if (
-      !this.#thread ||
-      this.#thread.waiting >= MAXIMUM_WAITING ||
-      !this.#thread.push(copyFrame(frame))
-    ) {
-      this.#passed += 1;
-      this.#give(frame.pcm);
-    }
+    else if (!this.#thread?.push(frame)) this.#pass(frame.pcm);
+  }
+
+  #pass(pcm: Int16Array): void {
+    this.#passed += 1;
+    this.#give(pcm);
   }
 
   #call(transform: (frame: AudioFrame) => Int16Array | undefined, frame: AudioFrame): Int16Array {
     const copy = copyFrame(frame);
     try {
       const pcm = transform(copy) ?? copy.pcm;
+      const fault = transformFault(pcm, frame.pcm.length);
+      if (fault) throw fault;
       this.#isFailing = false;
       return pcm;
     } catch (error) {

@@ -9,9 +9,9 @@ export interface TransformWorkerData {
   options: unknown;
 }
 
-/** The thread's answer to a frame; the samples are those that came when the transform failed. */
+/** The thread's answer to a frame: what it became, not checked, or why it became nothing. */
 export interface TransformReply {
-  pcm: Int16Array;
+  pcm?: Int16Array;
   error?: string;
 }
 
@@ -30,11 +30,11 @@ parentPort!.on("message", (frame: AudioFrame) => {
 });
 
 async function answer(frame: AudioFrame): Promise<void> {
-  const reply: TransformReply = { pcm: frame.pcm };
   try {
-    reply.pcm = (await transform(frame)) ?? frame.pcm;
+    // What can not be cloned fails here.
+    parentPort!.postMessage({ pcm: (await transform(frame)) ?? frame.pcm } satisfies TransformReply);
   } catch (error) {
-    reply.error = error instanceof Error ? error.message : String(error);
+    const reply: TransformReply = { error: error instanceof Error ? error.message : String(error) };
+    parentPort!.postMessage(reply);
   }
-  parentPort!.postMessage(reply);
 }
