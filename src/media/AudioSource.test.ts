@@ -145,6 +145,26 @@ describe("AudioSource", () => {
     source.close();
   });
 
+  it("ends the wait for playout when a stalled event loop lost its mark, and only then", async () => {
+    for (const outcome of ["played", "cleared"] as const) {
+      const { engine, source, play } = create();
+      await source.write(PIECE);
+      const outcomes: string[] = [];
+      const playout = source.waitForPlayout().then((it) => outcomes.push(it));
+      await Promise.resolve();
+      engine.loseEvents();
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(outcomes).toEqual([]);
+      engine.losesMarks = true;
+      if (outcome === "played") play(100);
+      else source.clear();
+      engine.loseEvents();
+      await playout;
+      expect(outcomes).toEqual([outcome]);
+      source.close();
+    }
+  });
+
   it("stops waiting for playout when the signal aborts", async () => {
     const { source } = create();
     await source.write(PIECE);

@@ -102,6 +102,8 @@ export class AudioSource extends TypedEvents<AudioSourceEvents> implements Audio
   /** As the LiveKit SDK has it: null when writes wait for room instead. */
   readonly #queueSizeMs: number | null;
   readonly #playouts = new Map<number, PromiseWithResolvers<"played" | "cleared">>();
+  /** Those of them whose audio was thrown away. */
+  readonly #cutOff = new WeakSet<object>();
   #state: SourceState = "idle";
   #closed = false;
   #marks = 0;
@@ -129,6 +131,7 @@ export class AudioSource extends TypedEvents<AudioSourceEvents> implements Audio
     );
     this.#source.events.on("state", (state) => this.#onPlayout(state));
     this.#source.events.on("mark", (mark, outcome) => this.#onMark(mark, outcome));
+    this.#source.events.on("lost", () => this.#onLost());
   }
 
   get producer(): EngineSource | null {
@@ -197,6 +200,7 @@ export class AudioSource extends TypedEvents<AudioSourceEvents> implements Audio
     if (this.#closed) return 0;
     this.#writes.cancel(new TroupeError("CANCELLED", "The source's queue was cleared"));
     const samples = this.#source.clear();
+    if (samples > 0) for (const playout of this.#playouts.values()) this.#cutOff.add(playout);
     this.#send({ type: "cleared" });
     return (samples * 1000) / this.sampleRate;
   }
@@ -324,6 +328,15 @@ export class AudioSource extends TypedEvents<AudioSourceEvents> implements Audio
     this.#send({ type: state === "playing" ? "playout.started" : "playout.drained" });
     this.producerEvents.emit("flow", state === "playing" ? "flowing" : "stalled");
     this.emit(state);
+  }
+
+  /** No mark is left in an empty queue: waits whose mark was lost end after the events that are still on their way. */
+  #onLost(): void {
+    if (this.#playouts.size === 0 || this.#source.queuedUs > 0) return;
+    const waiting = [...this.#playouts.values()];
+    setImmediate(() => {
+      for (const playout of waiting) playout.resolve(this.#cutOff.has(playout) ? "cleared" : "played");
+    });
   }
 
   #onMark(mark: number, outcome: "reached" | "cleared"): void {

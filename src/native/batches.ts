@@ -98,6 +98,7 @@ export class Batches {
         break;
       case RecordKind.dropped:
         logger.warn("the event loop stalled and lost audio", { batches: a, frames: b });
+        for (const source of [...this.sources.values()]) source.emit("lost");
         break;
     }
   }

@@ -265,6 +265,8 @@ export class EngineSource extends EngineProducer {
     state: [state: "idle" | "playing" | "drained", queuedUs: number];
     /** Playout reached the mark, or it was cleared away. */
     mark: [mark: number, outcome: "reached" | "cleared"];
+    /** The event loop stalled for so long that events, marks among them, may have been lost. */
+    lost: [];
   }>();
   readonly options: SourceOptions;
 

@@ -15,6 +15,8 @@ import { EngineMixer, type EngineProducer, EngineSink, EngineSource } from "../.
 export class ScriptedEngine {
   readonly batches = new Batches();
   readonly calls: string[] = [];
+  /** As when the event loop stalls for very long. */
+  losesMarks = false;
   /** When each write that reached the engine was to sound. */
   readonly dueTimes: (number | undefined)[] = [];
   readonly #sources = new Map<
@@ -53,6 +55,11 @@ export class ScriptedEngine {
       this.#emit(RecordKind.mark, handle, mark, 0);
     source.marks = source.marks.filter(([, left]) => left > 0);
     if (source.queued === 0) this.#emit(RecordKind.sourceState, handle, 0, 2);
+  }
+
+  /** Reports that the event loop stalled and lost batches. */
+  loseEvents(): void {
+    this.#emit(RecordKind.dropped, 0, 1, 0);
   }
 
   /** Hands a frame to a sink. */
@@ -127,6 +134,7 @@ export class ScriptedEngine {
   }
 
   #emit(kind: number, handle: number, a: number, b: number): void {
+    if (kind === RecordKind.mark && this.losesMarks) return;
     const records = new Float64Array(RECORD_STRIDE);
     records.set([kind, handle, a, b]);
     this.batches.deliver(records, new Int16Array(), []);
