@@ -24,7 +24,7 @@ export function parseOptions<Schema extends z.ZodType>(
   let received: unknown = value;
   for (const key of issue?.path ?? [])
     received = (received as Record<PropertyKey, unknown> | undefined)?.[key];
-  if (typeof received !== "string" || !SECRET_FIELD.test(path))
+  if (typeof received !== "string" || !SECRET_FIELD.test(field))
     throw TroupeError.expected(code, field, issue?.message ?? "a valid value", received);
   const expected = issue?.message ?? "a valid value";
   const shown = `a text of ${received.length} characters`;

@@ -131,6 +131,17 @@ describe("worker machine", () => {
     expect(did).toEqual(["report", "hang up"]);
   });
 
+  it("drains on when a ping stays unanswered meanwhile", () => {
+    const { actor, pass, state } = registered();
+    actor.send({ type: "jobs", count: 1 });
+    pass(9_000);
+    actor.send({ type: "drain" });
+    pass(11_000);
+    expect(state()).toBe("draining");
+    actor.send({ type: "jobs", count: 0 });
+    expect(state()).toBe("closed");
+  });
+
   it("drains on when the link is lost, and tells jobs to end when they take too long", () => {
     const { actor, did, pass, state } = registered();
     actor.send({ type: "jobs", count: 1 });

@@ -1,4 +1,4 @@
-import { assign, setup } from "xstate";
+import { assign, setup, stateIn } from "xstate";
 import { linkEffect } from "./worker.effects.ts";
 import {
   createWorkerContext,
@@ -39,7 +39,11 @@ export const workerMachine = setup({
   },
   actors: { link: linkEffect },
   delays: { dialDelay, registerDelay, pingDelay, pongDelay, reportDelay, drainDelay, redialDelay },
-  guards: { isPermanent, isIdle },
+  guards: {
+    isPermanent,
+    isIdle,
+    isDraining: stateIn({ linked: { registered: { duty: "draining" } } }),
+  },
   actions: {
     noteAttempt: assign(withAttempt),
     noteJobs: assign(withJobs),
@@ -85,7 +89,12 @@ export const workerMachine = setup({
                 asking: {
                   entry: "ping",
                   on: { ponged: "quiet" },
-                  after: { pongDelay: "#worker.waiting" },
+                  after: {
+                    pongDelay: [
+                      { guard: "isDraining", target: "#worker.draining" },
+                      { target: "#worker.waiting" },
+                    ],
+                  },
                 },
               },
             },

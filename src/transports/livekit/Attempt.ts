@@ -305,7 +305,7 @@ export class Attempt {
         this.#context.token = message.value;
         for (const filter of AudioFilter.registered())
           filter.updateToken({ url: this.#context.urls[0]!, token: message.value });
-        return;
+        break;
       case "trackPublished":
         this.#onTrackPublished(message.value);
         break;

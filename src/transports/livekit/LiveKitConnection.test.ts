@@ -155,7 +155,9 @@ describe("what the server sends", () => {
 
   it("renews the token that the next dial uses", async () => {
     const [server, room] = await join();
+    const refreshed = new Promise((resolve) => room.on("tokenRefreshed", resolve));
     server.send({ case: "refreshToken", value: "second" });
+    await refreshed;
     server.leave(LeaveRequest_Action.RECONNECT);
     await next(room, "reconnected");
     expect(server.tokens).toEqual(["first", "second"]);

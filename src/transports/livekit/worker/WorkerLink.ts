@@ -91,7 +91,7 @@ export class WorkerLink {
     this.#socket = new SignalSocket(agentUrl(url), token, HANDSHAKE_MS);
     this.#socket.events.on("open", () => this.events.emit("open"));
     this.#socket.events.on("message", (data, binary) => this.#receive(data, binary));
-    this.#socket.events.on("closed", (ending) => this.#lose(errorOf(ending), isPermanent(ending)));
+    this.#socket.events.on("closed", (ending) => this.#lose(errorOf(ending, token), isPermanent(ending)));
   }
 
   #send(message: WorkerMessage["message"]): void {
@@ -125,10 +125,12 @@ function agentUrl(server: string): string {
   return url.href;
 }
 
-function errorOf({ refusal, error, code, reason }: SocketEnding): TroupeError {
+/** The server repeats a bad token, which is none of a log's business. */
+function errorOf({ refusal, error, code, reason }: SocketEnding, token: string): TroupeError {
   if (refusal) {
     const denied = refusal.status === 401 || refusal.status === 403;
-    const message = `The server does not take the worker: ${refusal.text} (HTTP ${refusal.status})`;
+    const said = refusal.text.replaceAll(token, "(the token)");
+    const message = `The server does not take the worker: ${said} (HTTP ${refusal.status})`;
     return new TroupeError(denied ? "ACCESS_DENIED" : "SIGNALLING_FAILED", message);
   }
   const why = error?.message || reason || `closed with ${code}`;
