@@ -16,6 +16,10 @@ constexpr int kSocketBufferBytes = 2 * static_cast<int>(kMaximumMessageBytes);
 // What a DTLS record of 1200 bytes holds: 13 bytes of header, 24 of nonce and tag at most.
 constexpr uint32_t kPathMtuBytes = 1160;
 constexpr size_t kReadBytes = 64 * 1024;
+// The usual 60 s would leave data waiting for as long again as a path was away.
+constexpr uint32_t kMaximumRetransmissionMs = 2000;
+// Whether the far side is lost is for ICE and its owner to say, not for SCTP: at 2 s each this is over half an hour.
+constexpr uint16_t kMaximumRetransmissions = 1000;
 
 sockaddr_conn addressOf(uintptr_t id, uint16_t port) {
   sockaddr_conn address{};
@@ -78,7 +82,10 @@ void SctpAssociation::configure() {
   sctp_initmsg init{};
   init.sinit_num_ostreams = kStreams;
   init.sinit_max_instreams = kStreams;
+  init.sinit_max_attempts = kMaximumRetransmissions;
+  init.sinit_max_init_timeo = kMaximumRetransmissionMs;
   setOption(SCTP_INITMSG, &init, sizeof init);
+  limitRetransmission();
   for (const uint16_t type : {SCTP_ASSOC_CHANGE, SCTP_STREAM_RESET_EVENT}) {
     sctp_event event{};
     event.se_assoc_id = SCTP_ALL_ASSOC;
@@ -88,11 +95,22 @@ void SctpAssociation::configure() {
   }
 }
 
+void SctpAssociation::limitRetransmission() {
+  sctp_rtoinfo timeout{};
+  timeout.srto_initial = kMaximumRetransmissionMs / 2;
+  timeout.srto_max = kMaximumRetransmissionMs;
+  setOption(SCTP_RTOINFO, &timeout, sizeof timeout);
+  sctp_assocparams parameters{};
+  parameters.sasoc_asocmaxrxt = kMaximumRetransmissions;
+  setOption(SCTP_ASSOCINFO, &parameters, sizeof parameters);
+}
+
 void SctpAssociation::limitPacketSize() {
   sctp_paddrparams parameters{};
   std::memcpy(&parameters.spp_address, &remote_, sizeof remote_);
   parameters.spp_flags = SPP_PMTUD_DISABLE;
   parameters.spp_pathmtu = kPathMtuBytes;
+  parameters.spp_pathmaxrxt = kMaximumRetransmissions;
   setOption(SCTP_PEER_ADDR_PARAMS, &parameters, sizeof parameters);
 }
 

@@ -59,6 +59,7 @@ class SctpAssociation {
 
  private:
   void configure();
+  void limitRetransmission();
   void limitPacketSize();
   void setOption(int option, const void* value, size_t size);
   bool readOne();
