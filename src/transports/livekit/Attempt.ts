@@ -290,7 +290,7 @@ export class Attempt {
         this.#onReconnect(message.value);
         return;
       case "answer":
-        this.#media?.acceptAnswer(message.value);
+        if (this.#media?.acceptAnswer(message.value)) this.#mender.answered();
         return;
       case "trickle":
         this.#media?.addRemoteCandidate(message.value);

@@ -1,7 +1,9 @@
 import type { Clock } from "../../core/index.ts";
 
-/** How long an ICE restart has before the next one, in ms. */
-const TRY_MS = 3_000;
+/** How long the server's answer to an ICE restart may take before the next one, in ms. */
+const ANSWER_MS = 6_000;
+/** How long ICE then has before the next one, in ms: checks grow rare, and a restart begins with frequent ones. */
+const CHECK_MS = 1_500;
 
 /** Restarts ICE again and again until it is told to stop or gives up. */
 export class MediaMender {
@@ -30,6 +32,11 @@ export class MediaMender {
     this.#try();
   }
 
+  /** The server took the restart: now ICE checks. A restart before that would make its answer worthless. */
+  answered(): void {
+    if (this.isMending) this.#nextAfter(CHECK_MS);
+  }
+
   stop(): void {
     this.#clock.clearTimeout(this.#timer);
     this.#timer = undefined;
@@ -41,7 +48,12 @@ export class MediaMender {
       this.#giveUp();
       return;
     }
-    this.#timer = this.#clock.setTimeout(() => this.#try(), TRY_MS);
+    this.#nextAfter(ANSWER_MS);
     this.#restart();
+  }
+
+  #nextAfter(ms: number): void {
+    this.#clock.clearTimeout(this.#timer);
+    this.#timer = this.#clock.setTimeout(() => this.#try(), ms);
   }
 }

@@ -180,16 +180,17 @@ export class MediaSession {
     this.#offer(false);
   }
 
-  acceptAnswer(answer: SessionDescription): void {
-    if (this.#closed || this.#offerTimer === undefined) return;
-    if (answer.id !== 0 && answer.id !== this.#offerId) return;
+  /** False for one that is of no use: to an earlier offer, or one that cannot be read. */
+  acceptAnswer(answer: SessionDescription): boolean {
+    if (this.#closed || this.#offerTimer === undefined) return false;
+    if (answer.id !== 0 && answer.id !== this.#offerId) return false;
     this.#clock.clearTimeout(this.#offerTimer);
     this.#offerTimer = undefined;
     try {
       this.#session.acceptAnswer(answer.sdp);
     } catch (error) {
       this.#listener.failed(TroupeError.from("NEGOTIATION_FAILED", error));
-      return;
+      return false;
     }
     this.#lastAnswer = answer;
     this.#midToTrack = answer.midToTrackId;
@@ -197,9 +198,10 @@ export class MediaSession {
     const again = this.#again;
     this.#again = false;
     if (again) this.#offer(false);
-    if (this.#negotiated) return;
+    if (this.#negotiated) return true;
     this.#negotiated = true;
     this.#listener.negotiated();
+    return true;
   }
 
   addRemoteCandidate(trickle: TrickleRequest): void {
