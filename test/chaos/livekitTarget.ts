@@ -19,6 +19,7 @@ export async function startLiveKit(bots: number): Promise<ChaosTarget> {
   return {
     seats,
     keepsAudioWithoutSignalling: true,
+    losesDuringOutages: true,
     async restartServer() {
       await server.kill();
       await server.start();

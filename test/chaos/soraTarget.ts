@@ -25,6 +25,7 @@ export async function startSora(bots: number): Promise<ChaosTarget> {
   return {
     seats,
     keepsAudioWithoutSignalling: false,
+    losesDuringOutages: false,
     async restartServer() {
       await stage.kill();
       stage = await startStage({ port, pingIntervalMs: 1000 });

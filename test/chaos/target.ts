@@ -22,6 +22,11 @@ export interface ChaosTarget {
   seats: ChaosSeat[];
   /** Whether audio goes on while only the signalling is disturbed. */
   keepsAudioWithoutSignalling: boolean;
+  /**
+   * Whether the server lets go of messages to one whose media path is away, and messages of before a full reconnect
+   * may come after later ones.
+   */
+  losesDuringOutages: boolean;
   /** Kills the server and starts another in its place. */
   restartServer(): Promise<void>;
   close(): Promise<void>;
