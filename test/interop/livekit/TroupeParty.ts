@@ -21,11 +21,14 @@ export class TroupeParty {
     room.on("trackSubscribed", (track, _publication, { identity }) => {
       const kept: Int16Array[] = [];
       this.#heard.set(identity, kept);
-      new AudioSink(track, { sampleRate: SAMPLE_RATE, channels: 1, frameMs: 20 }).on("frame", ({ pcm }) => {
-        kept.push(pcm.slice());
-        if (kept.length * 320 > HEARD_SAMPLES) kept.shift();
-        this.#measureGap(identity);
-      });
+      new AudioSink(track, { sampleRate: SAMPLE_RATE, channels: 1, frameMs: 20 }).on(
+        "frame",
+        ({ pcm, timestampUs, concealed }) => {
+          kept.push(pcm.slice());
+          if (kept.length * 320 > HEARD_SAMPLES) kept.shift();
+          if (!concealed) this.#measureGap(identity, timestampUs / 1000);
+        },
+      );
     });
   }
 
@@ -74,9 +77,9 @@ export class TroupeParty {
     }
   }
 
-  #measureGap(identity: string): void {
-    const now = performance.now();
-    const gap = this.gaps.get(identity) ?? { last: now, longest: 0 };
-    this.gaps.set(identity, { last: now, longest: Math.max(gap.longest, now - gap.last) });
+  /** Of what really came, by the engine's time: a busy event loop makes no gap, and concealment hides none. */
+  #measureGap(identity: string, atMs: number): void {
+    const gap = this.gaps.get(identity) ?? { last: atMs, longest: 0 };
+    this.gaps.set(identity, { last: atMs, longest: Math.max(gap.longest, atMs - gap.last) });
   }
 }
