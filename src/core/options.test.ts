@@ -46,5 +46,7 @@ describe("parseOptions", () => {
     expect(error.expected).toBe("at least 8 characters");
     expect(error.received).toBe("a text of 7 characters");
     expect(error.message).not.toContain("hunter2");
+    const key = z.string().min(8, "at least 8 characters");
+    expect(() => parseOptions(key, "hunter2", "key")).toThrow("for key but received a text of 7 characters");
   });
 });

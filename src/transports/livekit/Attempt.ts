@@ -269,6 +269,8 @@ export class Attempt {
 
   close(): void {
     if (this.#phase === "closed") return;
+    // While it reconnects nobody calls leave(): without a word the server would keep us for its timeout.
+    if (this.isJoined && this.#client?.isOpen) this.#client.leave(DisconnectReason.CLIENT_INITIATED);
     this.#phase = "closed";
     this.#stop.abort();
     this.#mender.stop();

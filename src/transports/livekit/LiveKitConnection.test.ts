@@ -54,7 +54,7 @@ function newSource(): AudioSource {
 /** The arguments of the next event of this name. */
 function next(
   room: LiveKitConnection,
-  name: "reconnected" | "reconnecting" | "disconnected",
+  name: "reconnected" | "reconnecting" | "disconnected" | "tokenRefreshed",
 ): Promise<unknown[]> {
   return new Promise((resolve) => room.once(name, (...args: unknown[]) => resolve(args)));
 }
@@ -161,6 +161,13 @@ describe("what the server sends", () => {
     server.leave(LeaveRequest_Action.RECONNECT);
     await next(room, "reconnected");
     expect(server.tokens).toEqual(["first", "second"]);
+  });
+
+  it("takes leave of the server before it joins anew", async () => {
+    const [server, room] = await join();
+    server.leave(LeaveRequest_Action.RECONNECT);
+    await next(room, "reconnected");
+    await server.until(() => server.requested("leave").length === 1);
   });
 
   it("ends the connection for the reason that it gives", async () => {
