@@ -181,6 +181,19 @@ describe("what the server sends", () => {
 });
 
 describe("publishing", () => {
+  it("gives up when the server says nothing, and takes the track back", async () => {
+    const [server, room] = await join({ timeouts: { publishMs: 50 } });
+    server.takesTracks = false;
+    const source = newSource();
+    await expect(room.publishTrack(source)).rejects.toMatchObject({
+      name: "PublishTrackError",
+      code: "TIMEOUT",
+    });
+    expect(room.localTracks).toEqual([]);
+    server.takesTracks = true;
+    expect((await room.publishTrack(source)).sid).toMatch(/^TR_/);
+  });
+
   it("announces the track under the id that the offer names", async () => {
     const [server, room] = await join();
     const options = { name: "voice", source: "microphone", dtx: false, stereo: true } as const;

@@ -1,6 +1,6 @@
 import { SimulateScenario } from "@livekit/protocol";
 import { Connection, type LocalTrack, type RemoteTrack, type StatsEntry } from "../../connection/index.ts";
-import { TroupeError } from "../../core/index.ts";
+import { type Clock, systemClock, TroupeError } from "../../core/index.ts";
 import type { AudioProducer } from "../../media/index.ts";
 import type { DataHub } from "./data/index.ts";
 import { disconnectReasonOf, type LiveKitDisconnectReason } from "./disconnectReason.ts";
@@ -46,6 +46,7 @@ export class LiveKitConnection extends Connection<LiveKitConnectionEvents> {
   readonly #settings: LiveKitSettings;
   readonly #parts: { driver?: LiveKitDriver };
   readonly #room: RoomGlue;
+  readonly #clock: Clock;
   #disconnectReason: LiveKitDisconnectReason | undefined;
 
   /** For `livekit()`. */
@@ -70,6 +71,7 @@ export class LiveKitConnection extends Connection<LiveKitConnectionEvents> {
       },
     });
     this.#settings = settings;
+    this.#clock = driverParts.clock ?? systemClock;
     this.#parts = parts;
     const connection = this;
     this.#room = new RoomGlue({
@@ -217,7 +219,8 @@ export class LiveKitConnection extends Connection<LiveKitConnectionEvents> {
   /**
    * Publishes and waits until the server has taken the track in.
    *
-   * @throws PublishTrackError when the server refuses it, or the connection ends first.
+   * @throws PublishTrackError when the server refuses it, when the connection ends first, or TIMEOUT when no answer
+   * came in time (`timeouts.publishMs`): then it is taken back.
    */
   async publishTrack(
     producer: AudioProducer,
@@ -230,9 +233,16 @@ export class LiveKitConnection extends Connection<LiveKitConnectionEvents> {
         new PublishTrackError("CLOSED", "The track ended before it was published"),
       ),
     );
+    const { publishMs } = this.#settings.timeouts;
+    const timer = this.#clock.setTimeout(() => {
+      const error = new PublishTrackError("TIMEOUT", `The server did not answer within ${publishMs} ms`);
+      this.#room.publishFailed(track, error);
+      track.unpublish();
+    }, publishMs);
     try {
       return await this.#room.published(track);
     } finally {
+      this.#clock.clearTimeout(timer);
       off();
     }
   }

@@ -52,6 +52,8 @@ const timeouts = z.strictObject(
     mediaMs: positive("milliseconds above 0").default(20_000),
     /** From a loss until it gives up, in ms. */
     reconnectMs: positive("milliseconds above 0").default(120_000),
+    /** For the server's word that a track is published, in ms; time without a connection counts. */
+    publishMs: positive("milliseconds above 0").default(20_000),
   },
   { error: (issue) => knownKeys(issue) },
 );
