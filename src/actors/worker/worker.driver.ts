@@ -18,6 +18,8 @@ export interface WorkerDriver {
   reportLoad(): void;
   /** Every job that runs is to end. */
   endJobs(): void;
+  /** Nobody answered the dial, the registration or a ping in time: the link is given up. */
+  timedOut(): void;
 }
 
 /** What the job machine directs. */

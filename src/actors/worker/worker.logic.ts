@@ -43,6 +43,8 @@ export interface WorkerContext {
   attempts: number;
   /** Jobs that were taken and have not ended. */
   jobs: number;
+  /** Whether it was told to drain, which outlives the link. */
+  isDraining: boolean;
   /** What it failed with. */
   error: unknown;
 }
@@ -65,6 +67,7 @@ export function createWorkerContext({ input }: { input: WorkerMachineInput }): W
     random: input.random ?? Math.random,
     attempts: 0,
     jobs: 0,
+    isDraining: false,
     error: undefined,
   };
 }
@@ -79,6 +82,7 @@ export const redialDelay = ({ context }: Scope) =>
   backoffMs(context.attempts, context.backoff, context.random());
 
 export const isPermanent = ({ event }: Args) => event.type === "lost" && event.permanent;
+export const isDraining = ({ context }: Scope) => context.isDraining;
 export const isIdle = ({ context }: Scope) => context.jobs === 0;
 
 export const withAttempt = ({ context }: Scope) => ({ attempts: context.attempts + 1 });
@@ -90,4 +94,5 @@ export const driverOf = ({ context }: Scope) => ({ driver: context.driver });
 export const register = ({ context }: Scope) => context.driver.register();
 export const ping = ({ context }: Scope) => context.driver.ping();
 export const report = ({ context }: Scope) => context.driver.reportLoad();
+export const tellTimeout = ({ context }: Scope) => context.driver.timedOut();
 export const tellJobsToEnd = ({ context }: Scope) => context.driver.endJobs();

@@ -1,4 +1,4 @@
-import { assign, setup, stateIn } from "xstate";
+import { assign, setup } from "xstate";
 import { linkEffect } from "./worker.effects.ts";
 import {
   createWorkerContext,
@@ -6,6 +6,7 @@ import {
   drainDelay,
   driverOf,
   errorOf,
+  isDraining,
   isIdle,
   isPermanent,
   ping,
@@ -17,6 +18,7 @@ import {
   report,
   reportDelay,
   tellJobsToEnd,
+  tellTimeout,
   type WorkerContext,
   type WorkerEvent,
   type WorkerMachineInput,
@@ -39,20 +41,18 @@ export const workerMachine = setup({
   },
   actors: { link: linkEffect },
   delays: { dialDelay, registerDelay, pingDelay, pongDelay, reportDelay, drainDelay, redialDelay },
-  guards: {
-    isPermanent,
-    isIdle,
-    isDraining: stateIn({ linked: { registered: { duty: "draining" } } }),
-  },
+  guards: { isPermanent, isIdle, isDraining },
   actions: {
     noteAttempt: assign(withAttempt),
     noteJobs: assign(withJobs),
     noteLoss: assign(withLoss),
+    noteDrain: assign({ isDraining: true }),
     noteRegistered: assign({ attempts: 0, error: undefined }),
     register,
     ping,
     report,
     tellJobsToEnd,
+    tellTimeout,
   },
 }).createMachine({
   id: "worker",
@@ -72,11 +72,14 @@ export const workerMachine = setup({
         drain: "draining",
       },
       states: {
-        dialing: { on: { opened: "registering" }, after: { dialDelay: "#worker.waiting" } },
+        dialing: {
+          on: { opened: "registering" },
+          after: { dialDelay: { target: "#worker.waiting", actions: "tellTimeout" } },
+        },
         registering: {
           entry: "register",
           on: { registered: "registered" },
-          after: { registerDelay: "#worker.waiting" },
+          after: { registerDelay: { target: "#worker.waiting", actions: "tellTimeout" } },
         },
         registered: {
           entry: "noteRegistered",
@@ -89,12 +92,7 @@ export const workerMachine = setup({
                 asking: {
                   entry: "ping",
                   on: { ponged: "quiet" },
-                  after: {
-                    pongDelay: [
-                      { guard: "isDraining", target: "#worker.draining" },
-                      { target: "#worker.waiting" },
-                    ],
-                  },
+                  after: { pongDelay: { target: "#worker.waiting", actions: "tellTimeout" } },
                 },
               },
             },
@@ -112,7 +110,7 @@ export const workerMachine = setup({
               states: {
                 serving: { tags: "resting", on: { drain: "draining" } },
                 draining: {
-                  entry: "report",
+                  entry: ["noteDrain", "report"],
                   on: { lost: "#worker.draining" },
                   always: { guard: "isIdle", target: "#worker.closed" },
                   after: { drainDelay: { target: "#worker.closed", actions: "tellJobsToEnd" } },
@@ -125,6 +123,7 @@ export const workerMachine = setup({
     },
     waiting: {
       entry: "noteAttempt",
+      always: { guard: "isDraining", target: "draining" },
       on: { drain: "draining" },
       after: { redialDelay: "linked" },
     },

@@ -192,6 +192,21 @@ describe("LiveKitWorker", () => {
     expect(worker!.state).toBe("failed");
   });
 
+  it("dials on when a server that took it refuses it for a while", async () => {
+    start();
+    const first = await server.worker();
+    await worker!.registered();
+    server.refusal = 404;
+    const refused = new Promise<void>((resolve) =>
+      worker!.on("lost", ({ message }) => message.includes("HTTP 404") && resolve()),
+    );
+    first.cut();
+    await refused;
+    server.refusal = undefined;
+    await server.worker("AW_2");
+    expect(worker!.workerId).toBe("AW_2");
+  });
+
   it("drains: takes no more jobs, and closes when those that run have ended", async () => {
     start();
     const link = await server.worker();

@@ -169,12 +169,14 @@ export class LiveKitWorker {
       ping: () => this.#link?.ping(),
       reportLoad: () => this.#reportLoad(),
       endJobs: () => this.#endJobs(),
+      timedOut: () =>
+        this.#events.emit("lost", new TroupeError("TIMEOUT", "The server did not answer the worker in time")),
     };
   }
 
   #dial(report: (event: LinkEvent) => void): () => void {
     const { url, apiKey, apiSecret } = this.#settings;
-    const link = new WorkerLink({ url, apiKey, apiSecret });
+    const link = new WorkerLink({ url, apiKey, apiSecret, wasRegistered: this.#workerId !== "" });
     this.#link = link;
     link.events.on("open", () => report({ type: "opened" }));
     link.events.on("message", (message) => this.#receive(message, report));

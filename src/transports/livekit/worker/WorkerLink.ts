@@ -25,7 +25,7 @@ const HANDSHAKE_MS = 10_000;
 export type WorkerLinkEvents = {
   open: [];
   message: [message: NonNullable<ServerMessage["message"]>];
-  /** Over, however; fires once. `permanent`: the server refuses the key or does not know the place. */
+  /** Over, however; fires once. `permanent`: the server refuses the key or does not know the place, and never took it before. */
   lost: [error: TroupeError, permanent: boolean];
 };
 
@@ -33,6 +33,8 @@ export interface WorkerLinkOptions {
   url: string;
   apiKey: string;
   apiSecret: string;
+  /** Whether the server took this worker before: a refusal then passes, as a server that restarts gives one. */
+  wasRegistered: boolean;
 }
 
 /** One WebSocket to a server's `/agent`, and the messages on it. */
@@ -80,7 +82,7 @@ export class WorkerLink {
   }
 
   async #dial(): Promise<void> {
-    const { url, apiKey, apiSecret } = this.#options;
+    const { url, apiKey, apiSecret, wasRegistered } = this.#options;
     const token = await new SignJWT({ video: { agent: true } })
       .setProtectedHeader({ alg: "HS256", typ: "JWT" })
       .setIssuer(apiKey)
@@ -91,7 +93,9 @@ export class WorkerLink {
     this.#socket = new SignalSocket(agentUrl(url), token, HANDSHAKE_MS);
     this.#socket.events.on("open", () => this.events.emit("open"));
     this.#socket.events.on("message", (data, binary) => this.#receive(data, binary));
-    this.#socket.events.on("closed", (ending) => this.#lose(errorOf(ending, token), isPermanent(ending)));
+    this.#socket.events.on("closed", (ending) =>
+      this.#lose(errorOf(ending, token), !wasRegistered && isRefused(ending)),
+    );
   }
 
   #send(message: WorkerMessage["message"]): void {
@@ -125,18 +129,16 @@ function agentUrl(server: string): string {
   return url.href;
 }
 
-/** The server repeats a bad token, which is none of a log's business. */
 function errorOf({ refusal, error, code, reason }: SocketEnding, token: string): TroupeError {
   if (refusal) {
     const denied = refusal.status === 401 || refusal.status === 403;
-    const said = refusal.text.replaceAll(token, "(the token)");
-    const message = `The server does not take the worker: ${said} (HTTP ${refusal.status})`;
+    const message = `The server does not take the worker: ${refusal.text.replaceAll(token, "(the token)")} (HTTP ${refusal.status})`;
     return new TroupeError(denied ? "ACCESS_DENIED" : "SIGNALLING_FAILED", message);
   }
   const why = error?.message || reason || `closed with ${code}`;
   return new TroupeError("SIGNALLING_FAILED", `The server was lost: ${why}`, { cause: error });
 }
 
-function isPermanent({ refusal }: SocketEnding): boolean {
+function isRefused({ refusal }: SocketEnding): boolean {
   return refusal !== undefined && [401, 403, 404].includes(refusal.status);
 }
