@@ -354,6 +354,11 @@ async function encryptionChecks(
       await checks.check(`${sdk}: theirs hears ours, encrypted, ${cover}`, () => hears(theirs, "ours", 880));
       await checks.check(`${sdk}: nothing to hear without the key, ${cover}`, async () => {
         const heard = Math.max(bestPurity(deaf.heard("theirs"), 440), bestPurity(deaf.heard("ours"), 880));
+        const packets = deaf.room
+          .getStats()
+          .filter(({ type }) => type === "inbound-rtp")
+          .map(({ packetsReceived }) => Number(packetsReceived));
+        expect(packets.length === 2 && packets.every((count) => count > 0), `packets: ${packets}`);
         expect(heard < MOST_PURITY_IN_NOISE, `purity ${heard.toFixed(3)}`);
         return `purity ${heard.toFixed(3)}`;
       });
