@@ -1,6 +1,6 @@
 import { benchVoice, type VoiceFigures } from "./voice.ts";
 
-/** The parties that docs/performance.md names for `bench voices`; its table shows those that have been measured. */
+/** The parties of the table in docs/performance.md. */
 const PARTIES: { bots: number; complexity: number; speechShare?: number }[] = [
   { bots: 10, complexity: 5 },
   { bots: 50, complexity: 5 },
