@@ -1,9 +1,9 @@
-import { TypedEvents } from "../../core/index.ts";
 import { type AudioProducer, AudioSink, type Connection, connect } from "../../index.ts";
 import { Engine, EngineReceiver } from "../../native/index.ts";
 import { sora } from "../../transports/sora/index.ts";
 import { serveBench } from "./childProcess.ts";
 import { ClickEar } from "./clicks.ts";
+import { encodedVoice } from "./encodedVoice.ts";
 import { OPUS } from "./opus.ts";
 import { synthesizeVoice } from "./voiceSignal.ts";
 
@@ -25,7 +25,7 @@ serveBench({
     channels: string[];
     listen: boolean;
   }) {
-    voice ??= encodedVoice();
+    voice ??= encodedVoice(synthesizeVoice(48_000, 4));
     for (const [index, channelId] of channels.entries()) {
       const connection = connect(sora({ signalingUrls: [signalingUrl], channelId, role: "sendrecv" }));
       const ear = listen || index % DECODE_ONE_IN === 0 ? new ClickEar() : undefined;
@@ -55,10 +55,3 @@ serveBench({
     Engine.stop();
   },
 });
-
-function encodedVoice(): AudioProducer {
-  const engine = Engine.shared();
-  const frames = engine.encodeOpus(synthesizeVoice(48_000, 4), { sampleRate: 48_000, ...OPUS });
-  const producer = engine.createEncodedSource({ frameMs: OPUS.frameMs, frames, loop: true });
-  return { producer, producerEnded: false, producerEvents: new TypedEvents() };
-}

@@ -1,9 +1,9 @@
 // Many connections to one stage that decode nothing: the load of a bench of the stage itself.
-import { TypedEvents } from "../../core/index.ts";
 import { type AudioProducer, type Connection, connect } from "../../index.ts";
 import { Engine } from "../../native/index.ts";
 import { sora } from "../../transports/sora/index.ts";
 import { serveBench } from "./childProcess.ts";
+import { encodedVoice } from "./encodedVoice.ts";
 import { OPUS } from "./opus.ts";
 import { synthesizeVoice } from "./voiceSignal.ts";
 
@@ -21,7 +21,7 @@ interface CrowdRequest {
 
 serveBench({
   async join({ signalingUrl, channels, membersPerChannel, speakersPerChannel }: CrowdRequest) {
-    voice ??= encodedVoice();
+    voice ??= encodedVoice(synthesizeVoice(48_000, 4));
     const seats = Array.from({ length: channels * membersPerChannel }, (_, index) => ({
       channelId: `crowd-${Math.floor(index / membersPerChannel)}`,
       speaks: index % membersPerChannel < speakersPerChannel,
@@ -60,10 +60,3 @@ serveBench({
     Engine.stop();
   },
 });
-
-function encodedVoice(): AudioProducer {
-  const engine = Engine.shared();
-  const frames = engine.encodeOpus(synthesizeVoice(48_000, 4), { sampleRate: 48_000, ...OPUS });
-  const producer = engine.createEncodedSource({ frameMs: OPUS.frameMs, frames, loop: true });
-  return { producer, producerEnded: false, producerEvents: new TypedEvents() };
-}

@@ -1,8 +1,8 @@
-import { TypedEvents } from "../../../core/index.ts";
 import { type AudioProducer, type Connection, connect } from "../../../index.ts";
 import { Engine } from "../../../native/index.ts";
 import { livekit } from "../../../transports/livekit/index.ts";
 import { serveBench } from "../childProcess.ts";
+import { encodedVoice } from "../encodedVoice.ts";
 import { OPUS } from "../opus.ts";
 import { synthesizeVoice } from "../voiceSignal.ts";
 import { EXPECTED_LOSS_PERCENT, PUBLISHED } from "./published.ts";
@@ -18,7 +18,7 @@ let producer: AudioProducer | undefined;
 serveBench({
   /** Takes each seat, as a party that plays packets encoded before, and receives without decoding. */
   async join({ seats }: { seats: Seat[] }) {
-    producer ??= encodedVoice();
+    producer ??= encodedVoice(voice);
     for (const { url, token } of seats) {
       const connection = connect(livekit({ url, token }));
       connection.publish(producer, PUBLISHED);
@@ -48,10 +48,3 @@ serveBench({
     Engine.stop();
   },
 });
-
-function encodedVoice(): AudioProducer {
-  const engine = Engine.shared();
-  const frames = engine.encodeOpus(voice, { sampleRate: SAMPLE_RATE, ...OPUS });
-  const source = engine.createEncodedSource({ frameMs: OPUS.frameMs, frames, loop: true });
-  return { producer: source, producerEnded: false, producerEvents: new TypedEvents() };
-}
