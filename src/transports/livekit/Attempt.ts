@@ -1,47 +1,36 @@
 import {
   DataChannelInfo as ChannelInfo,
   DisconnectReason,
-  Encryption_Type,
   type JoinResponse,
   type LeaveRequest,
   LeaveRequest_Action,
-  MuteTrackRequest,
   type ParticipantInfo,
   ReconnectReason,
   type ReconnectResponse,
-  type RequestResponse,
-  RequestResponse_Reason,
   type SignalResponse,
   UpdateSubscription as SubscriptionUpdate,
   SyncState,
   type TrackInfo,
-  TrackPublishedResponse,
 } from "@livekit/protocol";
 import type { DriverEvent } from "../../actors/index.ts";
 import type { LocalTrack, StatsEntry } from "../../connection/index.ts";
 import { TroupeError } from "../../core/index.ts";
 import { AudioFilter, type EngineReceiver } from "../../media/index.ts";
 import type { AttemptContext } from "./AttemptContext.ts";
-import { addTrackRequest, audioCodecs } from "./announcement.ts";
 import type { DataKind } from "./DataPath.ts";
 import { disconnectReasonOf } from "./disconnectReason.ts";
 import type { TransformTarget } from "./e2ee/index.ts";
-import { ConnectError, PublishTrackError } from "./errors.ts";
+import { ConnectError } from "./errors.ts";
+import { LocalTracks } from "./LocalTracks.ts";
 import { MediaMender } from "./MediaMender.ts";
 import { MediaSession } from "./MediaSession.ts";
-import type { AudioPublishSettings } from "./options.ts";
 import { RemoteTracks } from "./RemoteTracks.ts";
-import { dial, isPermanent } from "./signal/dial.ts";
-import type { JoinIntent } from "./signal/joinRequest.ts";
+import { Dialler } from "./signal/Dialler.ts";
+import { type Dialled, isPermanent } from "./signal/dial.ts";
+import { Outbox } from "./signal/Outbox.ts";
 import type { SignalClient, SignalMessage } from "./signal/SignalClient.ts";
 import type { SocketEnding } from "./signal/SignalSocket.ts";
 
-/** The waits between the tries of one resume, in ms; the last one repeats. */
-const RESUME_WAITS_MS = [0, 300, 1_200, 2_700, 4_800, 7_000];
-/** The waits between the tries of one join, in ms; the last one repeats. */
-const JOIN_WAITS_MS = [200, 500, 1_000, 2_000];
-/** What may wait for the signalling to come back; the oldest is dropped. */
-const MAXIMUM_QUEUED_MESSAGES = 256;
 /** How long a leave waits for what the data channels still hold, in ms. */
 const DRAIN_MS = 500;
 /** How long the server has to answer while the media path is dead, in ms. */
@@ -52,9 +41,10 @@ type Phase = "dialing" | "negotiating" | "securing" | "joined" | "lost" | "resum
 /** One membership of a room, from its join until it is left or lost for good. It outlives its signalling. */
 export class Attempt {
   readonly #context: AttemptContext;
+  readonly #dialler: Dialler;
+  readonly #outbox = new Outbox();
+  readonly #localTracks: LocalTracks;
   readonly #tracks: RemoteTracks;
-  readonly #infos = new Map<LocalTrack, TrackInfo>();
-  readonly #queue: SignalMessage[] = [];
   readonly #mender: MediaMender;
   #report: (event: DriverEvent) => void;
   #stop = new AbortController();
@@ -63,15 +53,13 @@ export class Attempt {
   #media: MediaSession | undefined;
   #participant: ParticipantInfo | undefined;
   #connected = false;
-  /** Whether the server does not know of our state: from a loss until the SyncState of the resume. */
-  #isAway = false;
   #reason = ReconnectReason.RR_UNKNOWN;
-  /** Messages that found no room while the signalling was away. */
-  dropped = 0;
 
   constructor(context: AttemptContext, report: (event: DriverEvent) => void) {
     this.#context = context;
     this.#report = report;
+    this.#dialler = new Dialler(context);
+    this.#localTracks = new LocalTracks(context.room, this.#outbox);
     this.#mender = new MediaMender(
       context.clock,
       context.settings.timeouts.mediaMs,
@@ -118,31 +106,17 @@ export class Attempt {
 
   /** What the server knows of a local track; undefined before it answered. */
   infoOf(track: LocalTrack): TrackInfo | undefined {
-    return this.#infos.get(track);
+    return this.#localTracks.infoOf(track);
   }
 
   // Dialling
 
   async start(retries: number): Promise<void> {
-    const { signal } = this.#stop;
-    for (let tries = 0; ; tries++) {
-      try {
-        await this.#dial({ autoSubscribe: this.#context.settings.autoSubscribe }, () => {
-          this.#phase = "negotiating";
-          this.#tell({ type: "signalling.open" });
-        });
-        return;
-      } catch (error) {
-        if (signal.aborted) return;
-        this.#tryOtherUrl();
-        if (isPermanent(error) || tries >= retries) {
-          this.#fail(error, isPermanent(error));
-          return;
-        }
-      }
-      await this.#wait(JOIN_WAITS_MS[Math.min(tries, JOIN_WAITS_MS.length - 1)]!);
-      if (signal.aborted) return;
-    }
+    const onOpen = () => {
+      this.#phase = "negotiating";
+      this.#tell({ type: "signalling.open" });
+    };
+    await this.#follow((signal) => this.#dialler.join(retries, onOpen, signal));
   }
 
   /** Takes it up again after {@link Attempt.canResume}, by a new WebSocket. */
@@ -150,93 +124,46 @@ export class Attempt {
     this.#report = report;
     this.#phase = "resuming";
     this.#stop = new AbortController();
+    const resume = { participantSid: this.#participant?.sid ?? "", reason: this.#reason };
+    await this.#follow((signal) => this.#dialler.resume(resume, signal));
+  }
+
+  /** Dials, and listens to the server from then on. */
+  async #follow(dial: (signal: AbortSignal) => Promise<Dialled | undefined>): Promise<void> {
     const { signal } = this.#stop;
-    const { settings } = this.#context;
-    for (let tries = 0; ; tries++) {
-      await this.#wait(RESUME_WAITS_MS[Math.min(tries, RESUME_WAITS_MS.length - 1)]!);
-      if (signal.aborted) return;
-      try {
-        const resume = { participantSid: this.#participant?.sid ?? "", reason: this.#reason };
-        await this.#dial({ autoSubscribe: settings.autoSubscribe, resume }, () => {});
-        return;
-      } catch (error) {
-        if (signal.aborted) return;
-        if (isPermanent(error)) {
-          this.#fail(error, true);
-          return;
-        }
-        this.#tryOtherUrl();
-        this.#context.log.debug("a resume failed", { error });
-      }
-    }
-  }
-
-  /** A region that the server sent us to may be gone by now. */
-  #tryOtherUrl(): void {
-    const { urls } = this.#context;
-    urls.push(urls.shift()!);
-  }
-
-  async #dial(intent: JoinIntent, onOpen: () => void): Promise<void> {
-    const { settings, clock } = this.#context;
-    // Vendors' filters check their licence with the server's address and token.
-    if (AudioFilter.registered().length > 0)
-      await AudioFilter.authorizeAll({ url: this.#context.urls[0]!, token: this.#context.token });
-    const { client, first, rest } = await dial({
-      url: this.#context.urls[0]!,
-      token: this.#context.token,
-      intent,
-      connectMs: settings.timeouts.connectMs,
-      clock,
-      signal: this.#stop.signal,
-      onOpen,
+    const dialled = await dial(signal).catch((error: unknown) => {
+      if (!signal.aborted) this.#fail(error, isPermanent(error));
     });
-    if (this.#stop.signal.aborted) {
-      client.close();
-      return;
-    }
+    if (!dialled || signal.aborted) return;
+    const { client, first, rest } = dialled;
     this.#client = client;
+    this.#outbox.use(client);
     client.events.on("response", (response) => this.#onResponse(response));
     client.events.on("ignored", (what) => this.#context.ignored(what));
     client.events.on("lost", (ending) => this.#onLost(ending));
     for (const response of [first, ...rest]) this.#onResponse(response);
-    if (!client.isOpen)
-      throw new ConnectError("serverUnreachable", "The server closed the connection at once");
+    if (!client.isOpen && !signal.aborted) {
+      this.#fail(new ConnectError("serverUnreachable", "The server closed the connection at once"), false);
+    }
   }
 
   // What the connection asks for
 
   publish(track: LocalTrack): void {
-    const options = track.options as AudioPublishSettings;
-    // Encrypted frames are not repeated: the other SDKs do not unpack them.
-    const settings = { ...options, red: options.red && !this.#isEncrypted };
-    const encryption = this.#context.room.encryptionType;
-    this.#media?.publish(track, audioCodecs(settings), (cid) =>
-      addTrackRequest(settings, { cid, muted: track.muted, encryption }),
-    );
+    this.#localTracks.publish(track);
   }
 
   unpublish(track: LocalTrack): void {
-    this.#infos.delete(track);
-    this.#media?.unpublish(track);
+    this.#localTracks.unpublish(track);
   }
 
   localTrackMuted(track: LocalTrack): void {
-    const sid = this.#infos.get(track)?.sid;
-    if (sid) this.send({ case: "mute", value: new MuteTrackRequest({ sid, muted: track.muted }) });
+    this.#localTracks.tellMuted(track);
   }
 
   /** Sends now, or once the signalling is back. */
   send(message: SignalMessage): void {
-    if (this.#phase === "closed") return;
-    if (!this.#isAway && this.#client?.send(message)) return;
-    // A resume offers and trickles by itself.
-    if (message.case === "offer" || message.case === "trickle") return;
-    if (this.#queue.length >= MAXIMUM_QUEUED_MESSAGES) {
-      this.#queue.shift();
-      this.dropped += 1;
-    }
-    this.#queue.push(message);
+    if (this.#phase !== "closed") this.#outbox.send(message);
   }
 
   async sendData(kind: DataKind, data: Uint8Array): Promise<void> {
@@ -276,7 +203,7 @@ export class Attempt {
     this.#mender.stop();
     this.#client?.close();
     this.#media?.close();
-    this.#queue.length = 0;
+    this.#outbox.clear();
   }
 
   // What the server says
@@ -309,10 +236,10 @@ export class Attempt {
           filter.updateToken({ url: this.#context.urls[0]!, token: message.value });
         break;
       case "trackPublished":
-        this.#onTrackPublished(message.value);
+        this.#localTracks.taken(message.value);
         break;
       case "requestResponse":
-        this.#onRequestResponse(message.value);
+        this.#localTracks.answered(message.value);
         break;
       case "update":
         this.#onParticipants(message.value.participants);
@@ -344,6 +271,7 @@ export class Attempt {
     this.#refuseVideo();
     try {
       const media = this.#createMedia(join);
+      this.#localTracks.use(media);
       for (const track of context.host.localTracks) if (track.state !== "ended") this.publish(track);
       media.start(context.settings.autoSubscribe ? this.#tracks.audioCount : 0);
     } catch (error) {
@@ -409,29 +337,6 @@ export class Attempt {
     this.send({ case: "subscription", value: new SubscriptionUpdate({ trackSids: sids, subscribe: false }) });
   }
 
-  #onTrackPublished({ cid, track: info }: TrackPublishedResponse): void {
-    const track = this.#media?.trackOfCid(cid);
-    if (!track || !info) return;
-    this.#infos.set(track, info);
-    this.#context.room.trackPublished(track, info);
-    if (track.muted !== info.muted) this.localTrackMuted(track);
-  }
-
-  #onRequestResponse({ reason, message, request }: RequestResponse): void {
-    const failed = reason !== RequestResponse_Reason.OK && reason !== RequestResponse_Reason.QUEUED;
-    if (!failed || request.case !== "addTrack") return;
-    const track = this.#media?.trackOfCid(request.value.cid);
-    if (!track) return;
-    const denied = reason === RequestResponse_Reason.NOT_ALLOWED;
-    const why = message || RequestResponse_Reason[reason];
-    const error = new PublishTrackError(
-      denied ? "ACCESS_DENIED" : "NEGOTIATION_FAILED",
-      `The server did not take the track: ${why}`,
-    );
-    this.#context.room.publishFailed(track, error);
-    track.unpublish();
-  }
-
   #onLeave(leave: LeaveRequest): void {
     const reason = disconnectReasonOf(leave.reason);
     const [region] = leave.regions?.regions ?? [];
@@ -488,7 +393,7 @@ export class Attempt {
   /** The signalling is gone or of no use; media goes on by itself. */
   #lose(reason: ReconnectReason, code: number, text: string): void {
     this.#phase = "lost";
-    this.#isAway = true;
+    this.#outbox.hold();
     this.#reason = reason;
     this.#mender.stop();
     this.#client?.close();
@@ -500,10 +405,8 @@ export class Attempt {
     if (this.#phase !== "resuming" || !media) return;
     this.#client?.startPings(0, 0);
     this.#sendSyncState(media);
-    this.#isAway = false;
     this.#context.room.resumed(reconnect);
-    const queued = this.#queue.splice(0);
-    for (const message of queued) this.#client?.send(message);
+    this.#outbox.release();
     // The state of the path is believed only where packets came of late.
     if (media.transportState === "connected" && media.liveness === "flowing") {
       this.#resumed();
@@ -518,14 +421,11 @@ export class Attempt {
 
   #sendSyncState(media: MediaSession): void {
     const { subscription, trackSidsDisabled, receiveStates } = this.#context.room.syncState();
-    const published = [...this.#infos].map(
-      ([track, info]) => new TrackPublishedResponse({ cid: media.cidOf(track) ?? "", track: info }),
-    );
     const value = new SyncState({
       ...media.descriptions,
       subscription,
       trackSidsDisabled,
-      publishTracks: published,
+      publishTracks: this.#localTracks.published,
       datachannelReceiveStates: receiveStates,
       dataChannels: media.data.info.map(({ label, id }) => new ChannelInfo({ label, id })),
     });
@@ -560,12 +460,6 @@ export class Attempt {
     else this.#fail(new ConnectError("transport", "The media path did not come back"), false);
   }
 
-  // Smaller things
-
-  get #isEncrypted(): boolean {
-    return this.#context.room.encryptionType !== Encryption_Type.NONE;
-  }
-
   #fail(error: unknown, permanent: boolean): void {
     if (this.#phase === "closed" || this.#phase === "leaving") return;
     const wrapped = TroupeError.from("NEGOTIATION_FAILED", error);
@@ -574,19 +468,5 @@ export class Attempt {
 
   #tell(event: DriverEvent): void {
     if (this.#phase !== "closed") this.#report(event);
-  }
-
-  #wait(ms: number): Promise<void> {
-    const { clock } = this.#context;
-    const { signal } = this.#stop;
-    if (ms === 0 || signal.aborted) return Promise.resolve();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = clock.setTimeout(resolve, ms);
-    const onAbort = () => {
-      clock.clearTimeout(timer);
-      resolve();
-    };
-    signal.addEventListener("abort", onAbort, { once: true });
-    return promise.finally(() => signal.removeEventListener("abort", onAbort));
   }
 }

@@ -20,15 +20,20 @@ export interface DialOptions {
   onOpen: () => void;
 }
 
+/** Open signalling, with what the server said so far. */
+export interface Dialled {
+  client: SignalClient;
+  first: SignalResponse;
+  rest: SignalResponse[];
+}
+
 /**
  * Opens the signalling and waits for the server's first message. Messages that follow wait for a listener: nothing
  * is lost between the resolution and whoever awaits it.
  *
  * @throws ConnectError why it failed; CANCELLED when the signal aborts.
  */
-export async function dial(
-  options: DialOptions,
-): Promise<{ client: SignalClient; first: SignalResponse; rest: SignalResponse[] }> {
+export async function dial(options: DialOptions): Promise<Dialled> {
   const url = joinUrl(options.url, options.intent);
   const client = new SignalClient(url, options.token, {
     connectTimeoutMs: options.connectMs,
@@ -54,11 +59,7 @@ class UnexplainedLoss extends Error {
 
 function firstMessage(client: SignalClient, options: DialOptions) {
   const { signal, connectMs, clock } = options;
-  const { promise, resolve, reject } = Promise.withResolvers<{
-    client: SignalClient;
-    first: SignalResponse;
-    rest: SignalResponse[];
-  }>();
+  const { promise, resolve, reject } = Promise.withResolvers<Dialled>();
   const rest: SignalResponse[] = [];
   let first: SignalResponse | undefined;
   const onAbort = () => reject(new TroupeError("CANCELLED", "Dialling was cancelled"));
