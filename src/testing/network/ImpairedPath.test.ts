@@ -20,6 +20,15 @@ function lostOf(path: ImpairedPath, count: number, firstSequence = 0, ssrc = 7):
   );
 }
 
+/** How many packets in a row were lost, each time. */
+function runsOf(lost: readonly number[]): number[] {
+  return lost.reduce<number[]>((lengths, index, at) => {
+    if (at > 0 && lost[at - 1] === index - 1) lengths[lengths.length - 1]! += 1;
+    else lengths.push(1);
+    return lengths;
+  }, []);
+}
+
 /** When each of `count` packets, one every 20 ms, comes out; NaN when it does not. */
 function timesOf(impairment: Impairment, count: number): number[] {
   const path = pathOf(impairment);
@@ -40,7 +49,11 @@ describe("an impaired path", () => {
   });
 
   it("loses the same packets for two receivers whose server numbers them differently", () => {
-    for (const impairment of [{ loss: 0.2 }, { bursts: { probability: 0.01, packets: 5 } }]) {
+    for (const impairment of [
+      { loss: 0.2 },
+      { bursts: { probability: 0.01, packets: 5 } },
+      { gilbertElliott: { p: 0.02, r: 0.3 } },
+    ]) {
       const first = lostOf(pathOf(impairment), 2_000, 65_000, 11);
       const second = lostOf(pathOf(impairment), 2_000, 12, 99);
       expect(first.length).toBeGreaterThan(20);
@@ -49,7 +62,11 @@ describe("an impaired path", () => {
   });
 
   it("loses the same packets when they come in another order", () => {
-    const impairment = { loss: 0.3, bursts: { probability: 0.02, packets: 3 } };
+    const impairment = {
+      loss: 0.3,
+      bursts: { probability: 0.02, packets: 3 },
+      gilbertElliott: { p: 0.1, r: 0.3 },
+    };
     const lost = new Set(lostOf(pathOf(impairment), 1_000));
     const path = pathOf(impairment);
     path.accept(rtp(0), 0);
@@ -70,15 +87,39 @@ describe("an impaired path", () => {
   });
 
   it("loses bursts whole", () => {
-    const lost = lostOf(pathOf({ bursts: { probability: 0.01, packets: 5 } }), 5_000);
-    const runs = lost.reduce<number[]>((lengths, index, at) => {
-      if (at > 0 && lost[at - 1] === index - 1) lengths[lengths.length - 1]! += 1;
-      else lengths.push(1);
-      return lengths;
-    }, []);
+    const runs = runsOf(lostOf(pathOf({ bursts: { probability: 0.01, packets: 5 } }), 5_000));
     expect(runs.length).toBeGreaterThan(25);
     // The last may be cut short by the end.
     expect(Math.min(...runs.slice(0, -1))).toBe(5);
+  });
+
+  it("loses by the chain of Gilbert and Elliott: the share and the length of its bad state", () => {
+    for (const [p, r] of [
+      [0.02, 0.25],
+      [0.005, 0.1],
+      [0.7, 0.9],
+    ] as const) {
+      const path = pathOf({ gilbertElliott: { p, r } });
+      const lost = lostOf(path, 40_000);
+      const runs = runsOf(lost);
+      expect(lost.length / 40_000 / (p / (p + r)), `share of p ${p}, r ${r}`).toBeCloseTo(1, 0.7);
+      expect((lost.length / runs.length) * r, `mean length of p ${p}, r ${r}`).toBeCloseTo(1, 0.7);
+      expect(path.counters).toMatchObject({ lost: 0, lostInBurst: lost.length });
+      expect(lostOf(pathOf({ gilbertElliott: { p, r } }), 40_000)).toEqual(lost);
+      expect(lostOf(pathOf({ gilbertElliott: { p, r }, seed: 2 }), 40_000)).not.toEqual(lost);
+    }
+  });
+
+  it("loses in each state of the chain what is asked, and retransmissions as in the long run", () => {
+    const path = pathOf({ gilbertElliott: { p: 0.05, r: 0.05, lossInGood: 0.1, lossInBad: 0.5 } });
+    const lost = lostOf(path, 40_000);
+    const { lost: good, lostInBurst: bad } = path.counters;
+    expect(good / 20_000).toBeCloseTo(0.1, 2);
+    expect(bad / 20_000).toBeCloseTo(0.5, 1.3);
+    expect(bad).toBeGreaterThan(4 * good);
+    const recent = lost.filter((index) => index > 39_000);
+    const lostAgain = recent.filter((index) => path.accept(rtp(index), 900_000).length === 0);
+    expect(lostAgain.length / recent.length).toBeCloseTo(0.3, 0.8);
   });
 
   it("delays all, and jitters each without letting it overtake", () => {

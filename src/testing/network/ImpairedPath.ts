@@ -1,4 +1,5 @@
 import { coin } from "./coin.ts";
+import { GilbertElliott } from "./GilbertElliott.ts";
 import type { ImpairmentSettings } from "./impairment.ts";
 import { type PacketPlace, PacketPlaces } from "./PacketPlaces.ts";
 
@@ -12,6 +13,7 @@ export interface PathCounters {
   duplicated: number;
   /** Dropped, by reason. */
   lost: number;
+  /** By `bursts`, or in the bad state of `gilbertElliott`. */
   lostInBurst: number;
   lostInOutage: number;
   /** The bottleneck's queue was full. */
@@ -22,7 +24,15 @@ export interface PathCounters {
 }
 
 /** Which coin is thrown. */
-const Purpose = { loss: 1, burst: 2, jitter: 3, reordering: 4, duplication: 5 } as const;
+const Purpose = {
+  loss: 1,
+  burst: 2,
+  jitter: 3,
+  reordering: 4,
+  duplication: 5,
+  state: 6,
+  stateLoss: 7,
+} as const;
 
 /** The second copy of a duplicate comes so much later. */
 const DUPLICATE_AFTER_MS = 1;
@@ -56,6 +66,7 @@ export class ImpairedPath {
   };
   readonly #settings: ImpairmentSettings;
   readonly #places = new PacketPlaces();
+  readonly #chain: GilbertElliott | undefined;
   /** When the first packet came in; outages and drift count from there. */
   #beganMs: number | undefined;
   /** When the last packet that kept its place comes out. */
@@ -65,6 +76,8 @@ export class ImpairedPath {
 
   constructor(settings: ImpairmentSettings) {
     this.#settings = settings;
+    const { gilbertElliott, seed } = settings;
+    if (gilbertElliott) this.#chain = new GilbertElliott(gilbertElliott, seed, Purpose.state);
   }
 
   /**
@@ -98,6 +111,7 @@ export class ImpairedPath {
     if (this.#isOut(nowMs)) this.counters.lostInOutage += 1;
     else if (this.#isInBurst(place)) this.counters.lostInBurst += 1;
     else if (this.#throw(place, Purpose.loss) < this.#settings.loss) this.counters.lost += 1;
+    else if (this.#isLostByState(place)) this.#countByState(place);
     else return false;
     return true;
   }
@@ -116,6 +130,19 @@ export class ImpairedPath {
     for (let first = index; first > index - bursts.packets; first--)
       if (coin(seed, Purpose.burst, stream, first) < bursts.probability) return true;
     return false;
+  }
+
+  /** A retransmission comes at another time, in whatever state: it has the coin of the long run. */
+  #isLostByState(place: PacketPlace): boolean {
+    if (!this.#chain) return false;
+    const { stream, index, attempt } = place;
+    const loss = attempt > 0 ? this.#chain.meanLoss : this.#chain.lossAt(stream, index);
+    return this.#throw(place, Purpose.stateLoss) < loss;
+  }
+
+  #countByState({ stream, index, attempt }: PacketPlace): void {
+    if (attempt === 0 && this.#chain!.isBad(stream, index)) this.counters.lostInBurst += 1;
+    else this.counters.lost += 1;
   }
 
   /** When the bottleneck has sent the packet; undefined when its queue is too long to take it. */

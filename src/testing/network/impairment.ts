@@ -14,6 +14,13 @@ const impairmentSchema = z.strictObject({
   bursts: z
     .strictObject({ probability: share, packets: z.int("1 to 500").min(1, "1 to 500").max(500, "1 to 500") })
     .optional(),
+  /**
+   * Losses that come in clusters (Gilbert and Elliott): a packet follows one of the good state in the bad one with chance
+   * `p`, and one of the bad state in the good one with chance `r`; each state loses a share of its own.
+   */
+  gilbertElliott: z
+    .strictObject({ p: share, r: share, lossInGood: share.default(0), lossInBad: share.default(1) })
+    .optional(),
   /** Whether STUN and DTLS are spared all loss: the path stays up, and what is measured is what media makes of it. */
   spareHandshakes: z.boolean("a boolean").default(false),
   /** What every packet takes. */
