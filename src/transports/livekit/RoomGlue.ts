@@ -33,6 +33,8 @@ export class RoomGlue implements RoomListener {
   readonly encryption: EncryptionManager;
   readonly #owner: GlueOwner;
   readonly #publishing = new Map<LocalTrack, PromiseWithResolvers<LocalTrackPublication>>();
+  /** What ends the wait for the end of a track of ours that is encrypted. */
+  readonly #encrypted = new WeakMap<LocalTrack, () => void>();
   #serverVersion: string | undefined;
 
   constructor(owner: GlueOwner) {
@@ -67,6 +69,8 @@ export class RoomGlue implements RoomListener {
 
   joined(join: JoinResponse): void {
     const isFirst = !this.model.isJoined;
+    // The tracks of the session before have ended with it.
+    if (!isFirst) this.encryption.removeTracks();
     this.#serverVersion = join.serverInfo?.version || join.serverVersion || undefined;
     this.encryption.setServerTrailer(join.sifTrailer);
     this.model.joined(join);
@@ -98,7 +102,11 @@ export class RoomGlue implements RoomListener {
   }
 
   encrypt(track: LocalTrack, target: TransformTarget): void {
-    this.encryption.addLocalTrack(this.#owner.driver?.infoOf(track)?.sid ?? track.id, target);
+    const sid = this.#owner.driver?.infoOf(track)?.sid ?? track.id;
+    this.encryption.addLocalTrack(sid, target);
+    this.#encrypted.get(track)?.();
+    const off = track.once("ended", () => this.encryption.removeTrack(sid));
+    this.#encrypted.set(track, off);
   }
 
   decrypt(identity: string, { sid, encryption }: TrackInfo, target: TransformTarget): void {

@@ -4,7 +4,7 @@ import { DataRoom } from "../../../../test/fixtures/DataRoom.ts";
 import { ManualClock, settled } from "../../../../test/fixtures/ManualClock.ts";
 import { TroupeError } from "../../../core/index.ts";
 import { PublishDataError } from "../errors.ts";
-import type { DataEncryption, ReceivedData } from "./index.ts";
+import type { DataEncryption, EncryptedData, ReceivedData } from "./index.ts";
 
 const text = ({ data }: ReceivedData) => Buffer.from(data).toString();
 
@@ -277,20 +277,43 @@ describe("transcription streams", () => {
   });
 });
 
-/** Turns every bit over; what has an odd length is not for this key. */
+/** Turns every bit over, under key 3 alone, and only for what alice sends. */
 const mirror = (bytes: Uint8Array) => bytes.map((byte) => byte ^ 0xff);
-const ENCRYPTION: DataEncryption = {
-  isEnabled: true,
-  encrypt: (payload) => ({ payload: mirror(payload), iv: new Uint8Array(12), keyIndex: 3 }),
-  decrypt: ({ payload, keyIndex }, from) => {
+class Mirror implements DataEncryption {
+  readonly isEnabled = true;
+  readonly #listeners = new Set<() => void>();
+  hasKey = true;
+
+  encrypt(payload: Uint8Array) {
+    return { payload: mirror(payload), iv: new Uint8Array(12), keyIndex: 3 };
+  }
+
+  decrypt({ payload, keyIndex }: EncryptedData, from: string): Uint8Array | undefined {
     if (keyIndex !== 3 || from !== "alice") throw new Error("no such key");
-    return mirror(payload);
-  },
-};
+    return this.hasKey ? mirror(payload) : undefined;
+  }
+
+  onKeys(_from: string, listener: () => void): () => void {
+    this.#listeners.add(listener);
+    return () => this.#listeners.delete(listener);
+  }
+
+  forget(): void {}
+
+  /** What somebody waits for. */
+  get awaited(): number {
+    return this.#listeners.size;
+  }
+
+  setKey(): void {
+    this.hasKey = true;
+    for (const listener of [...this.#listeners]) listener();
+  }
+}
 
 describe("encryption", () => {
   it("covers messages, chat and streams, and leaves digits readable", async () => {
-    const { alice, bob, heard } = party({ encryption: ENCRYPTION });
+    const { alice, bob, heard } = party({ encryption: new Mirror() });
     const others: unknown[] = [];
     bob.hub.events.on("sipDtmfReceived", ({ digit }) => others.push(digit));
     bob.hub.events.on("chatMessageReceived", ({ message }) => others.push(message));
@@ -313,11 +336,59 @@ describe("encryption", () => {
   });
 
   it("drops what no key opens, and what is encrypted in a room that is not", async () => {
-    const { room, alice, carol } = party({ encryption: ENCRYPTION });
+    const { room, alice, carol } = party({ encryption: new Mirror() });
     const dave = room.join("dave");
     await carol.hub.publishData("not for us");
     expect(alice.hub.dropped).toBe(1);
     expect(dave.hub.dropped).toBe(1);
+  });
+
+  it("keeps what comes before its key, and what comes behind it, until the key is there", async () => {
+    const { room, clock, alice } = party({ encryption: new Mirror() });
+    const encryption = new Mirror();
+    const dave = room.join("dave", { clock, encryption });
+    const heard: string[] = [];
+    dave.hub.events.on("dataReceived", (data) => heard.push(text(data)));
+    dave.hub.events.on("sipDtmfReceived", ({ digit }) => heard.push(digit));
+    encryption.hasKey = false;
+    await alice.hub.publishData("1");
+    await alice.hub.publishDtmf({ code: 2, digit: "2" });
+    await alice.hub.publishData("3");
+    await alice.hub.publishData("lossy", { reliable: false });
+    encryption.setKey();
+    expect(heard).toEqual(["1", "2", "3"]);
+    await alice.hub.publishData("4");
+    expect(heard).toEqual(["1", "2", "3", "4"]);
+    expect([dave.hub.dropped, encryption.awaited, clock.pending]).toEqual([1, 0, 0]);
+  });
+
+  it("gives up waiting for a key after 10 s, and then goes on with what is behind", async () => {
+    const { room, clock, alice } = party({ encryption: new Mirror() });
+    const encryption = new Mirror();
+    const dave = room.join("dave", { clock, encryption });
+    const heard: string[] = [];
+    dave.hub.events.on("dataReceived", (data) => heard.push(text(data)));
+    encryption.hasKey = false;
+    await alice.hub.publishData("never");
+    await clock.pass(4_000);
+    await alice.hub.publishData("late");
+    await clock.pass(5_000);
+    expect([heard, dave.hub.dropped]).toEqual([[], 0]);
+    // As a key of another index, which does not open the first.
+    encryption.hasKey = true;
+    await clock.pass(2_000);
+    expect([heard, dave.hub.dropped, clock.pending]).toEqual([["late"], 1, 0]);
+  });
+
+  it("keeps no more than its bound for keys that do not come, and nothing after it was closed", async () => {
+    const { room, clock, alice } = party({ encryption: new Mirror() });
+    const encryption = new Mirror();
+    const dave = room.join("dave", { clock, encryption, limits: { undecryptedBytes: 1_000 } });
+    encryption.hasKey = false;
+    for (let count = 0; count < 4; count += 1) await alice.hub.publishData(new Uint8Array(400));
+    expect(dave.hub.dropped).toBe(2);
+    dave.hub.close();
+    expect([encryption.awaited, clock.pending]).toEqual([0, 0]);
   });
 });
 

@@ -1,5 +1,5 @@
 import { randomBytes } from "node:crypto";
-import { DataPacket, EncryptedPacketPayload, UserPacket } from "@livekit/protocol";
+import { DataPacket, DataPacket_Kind, UserPacket } from "@livekit/protocol";
 import {
   type Clock,
   logger,
@@ -11,6 +11,7 @@ import {
 import { PublishDataError, PublishDtmfError, PublishTranscriptionError, StreamError } from "../errors.ts";
 import type { DataKind, DataPort } from "./DataPort.ts";
 import { DataSender, type Outgoing, type PacketValue } from "./DataSender.ts";
+import { EncryptedPackets } from "./EncryptedPackets.ts";
 import type { ChatMessage, DataHubEvents, SipDtmf, Transcription } from "./events.ts";
 import { type DataLimits, dataLimitsSchema } from "./limits.ts";
 import {
@@ -78,6 +79,7 @@ export class DataHub {
   readonly #port: DataPort;
   readonly #sender: DataSender;
   readonly #received = new ReceivedPackets();
+  readonly #encrypted: EncryptedPackets;
   readonly #incoming: IncomingStreams;
   readonly #outgoing: OutgoingStreams;
   readonly #client: RpcClient;
@@ -94,6 +96,10 @@ export class DataHub {
     this.#outgoing = new OutgoingStreams(this.#sender);
     this.#client = new RpcClient(port, this.#sender, this.#outgoing, clock);
     this.#server = new RpcServer(this.#sender, this.#outgoing, limits, clock);
+    this.#encrypted = new EncryptedPackets(port, limits, clock, {
+      opened: (packet, value, isEncrypted) => this.#dispatch(packet, value, isEncrypted),
+      dropped: (why) => this.#drop(why),
+    });
     this.#incoming = new IncomingStreams(
       limits,
       (topic) => this.#builtInHandler(topic),
@@ -241,7 +247,7 @@ export class DataHub {
   receive(kind: DataKind, bytes: Uint8Array): void {
     if (this.#isClosed) return;
     try {
-      this.#receive(kind, DataPacket.fromBinary(bytes));
+      this.#receive(kind, DataPacket.fromBinary(bytes), bytes.length);
     } catch (error) {
       logger.debug("a data packet was dropped", { kind, error });
       this.#drop("it could not be read");
@@ -273,6 +279,7 @@ export class DataHub {
     this.#client.participantLeft(identity);
     this.#server.participantLeft(identity);
     this.#incoming.participantLeft(identity, sid);
+    this.#port.encryption?.forget(identity);
   }
 
   /** The room was left: handlers of calls end first, then everything that waits fails. */
@@ -282,34 +289,27 @@ export class DataHub {
     this.#server.close();
     this.#client.close();
     this.#incoming.close();
+    this.#encrypted.close();
     this.#sender.close(new TroupeError("CLOSED", "The room was left"));
     this.events.removeAllListeners();
   }
 
   // --- packets
 
-  #receive(kind: DataKind, packet: DataPacket): void {
+  #receive(kind: DataKind, packet: DataPacket, size: number): void {
     if (kind === "reliable" && !this.#received.takeSequence(packet.participantSid, packet.sequence)) return;
-    if (packet.value.case !== "encryptedPacket") {
-      this.#dispatch(kind, packet, packet.value, false);
-      return;
-    }
-    const { encryptedValue: payload, iv, keyIndex } = packet.value.value;
-    const encryption = this.#port.encryption;
-    if (!encryption) {
-      this.#drop("it is encrypted and the room is not");
-      return;
-    }
-    const plain = encryption.decrypt({ payload, iv, keyIndex }, packet.participantIdentity);
-    this.#dispatch(kind, packet, EncryptedPacketPayload.fromBinary(plain).value, true);
+    // The channel that it came by is the truth; what the packet says of it is not.
+    packet.kind = kind === "reliable" ? DataPacket_Kind.RELIABLE : DataPacket_Kind.LOSSY;
+    if (kind === "reliable") this.#encrypted.takeReliable(packet, size);
+    else this.#encrypted.takeLossy(packet);
   }
 
-  #dispatch(kind: DataKind, packet: DataPacket, value: PacketValue, isEncrypted: boolean): void {
+  #dispatch(packet: DataPacket, value: PacketValue, isEncrypted: boolean): void {
     const { participantIdentity: identity, participantSid: sid } = packet;
     const from = identity || undefined;
     switch (value.case) {
       case "user":
-        this.#takeUser(kind, packet, value.value, isEncrypted);
+        this.#takeUser(packet, value.value, isEncrypted);
         break;
       case "sipDtmf":
         this.events.emit("sipDtmfReceived", dtmfOf(value.value), from);
@@ -341,11 +341,12 @@ export class DataHub {
     else if (value.case === "streamTrailer") this.#incoming.trailer(value.value, sender, isEncrypted);
   }
 
-  #takeUser(kind: DataKind, packet: DataPacket, user: UserPacket, isEncrypted: boolean): void {
+  #takeUser(packet: DataPacket, user: UserPacket, isEncrypted: boolean): void {
     // Older servers name the sender in the inner packet alone.
     const participantIdentity = packet.participantIdentity || user.participantIdentity || undefined;
     if (!this.#received.takeNonce(participantIdentity ?? "", user.nonce)) return;
     const { payload: data } = user;
+    const kind = packet.kind === DataPacket_Kind.RELIABLE ? "reliable" : "lossy";
     const topic = user.topic || undefined;
     this.events.emit("dataReceived", { data, kind, topic, participantIdentity, isEncrypted });
   }

@@ -47,6 +47,14 @@ export interface DataEncryption {
   readonly isEnabled: boolean;
   /** @throws TroupeError INVALID_STATE when there is no key. */
   encrypt(payload: Uint8Array): EncryptedData;
-  /** @throws TroupeError INVALID_MESSAGE when no key of the participant opens it. */
-  decrypt(data: EncryptedData, participantIdentity: string): Uint8Array;
+  /**
+   * Undefined when no key that the participant has so far opens it.
+   *
+   * @throws TroupeError INVALID_MESSAGE when no key ever will: it is malformed.
+   */
+  decrypt(data: EncryptedData, participantIdentity: string): Uint8Array | undefined;
+  /** Calls `listener` whenever the participant has other keys; gives what ends that. */
+  onKeys(participantIdentity: string, listener: () => void): () => void;
+  /** The participant left: nothing need be kept for it. */
+  forget(participantIdentity: string): void;
 }

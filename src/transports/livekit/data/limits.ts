@@ -11,6 +11,8 @@ export interface DataLimits {
   waitingBytes: number;
   /** Reliable packets kept after they were sent, to send them again after a reconnect. 4 MiB when left out. */
   replayBytes: number;
+  /** Encrypted packets that wait, for 10 s at most, for the key that opens them; more are let go. 1 MiB when left out. */
+  undecryptedBytes: number;
   /** Streams that others send to us at a time; the next ones are let go. 1024 when left out. */
   openStreams: number;
   /** What came of all streams and was not read yet; a stream that adds to more fails. 64 MiB when left out. */
@@ -31,6 +33,7 @@ export const dataLimitsSchema = z
   .strictObject({
     waitingBytes: bytes(16 * MIB),
     replayBytes: bytes(4 * MIB),
+    undecryptedBytes: bytes(MIB),
     openStreams: bytes(1024),
     unreadBytes: bytes(64 * MIB),
     streamBytes: bytes(5_000_000_000),

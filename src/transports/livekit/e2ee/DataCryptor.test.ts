@@ -1,10 +1,17 @@
 import { describe, expect, it } from "vitest";
 import { webKey, webOpen, webSeal } from "../../../../test/fixtures/webCryptoFrames.ts";
+import type { EncryptedData } from "../data/index.ts";
 import { DataCryptor } from "./DataCryptor.ts";
 import { KeyProvider } from "./KeyProvider.ts";
 
 const SHARED = new TextEncoder().encode("a shared key");
 const PAYLOAD = new TextEncoder().encode("hello");
+
+/** What comes out, as text; undefined when no key opens it. */
+function opened(cryptor: DataCryptor, data: EncryptedData): string | undefined {
+  const plain = cryptor.decrypt(data, "alice");
+  return plain && Buffer.from(plain).toString();
+}
 
 async function party(options = {}) {
   const provider = new KeyProvider({ sharedKey: SHARED, ...options });
@@ -29,8 +36,7 @@ describe("encrypted data", () => {
     expect(first.iv).not.toEqual(second.iv);
     expect(await webOpen(key, first.iv, first.payload)).toEqual(PAYLOAD);
     const iv = new Uint8Array(12).fill(9);
-    const opened = cryptor.decrypt({ payload: await webSeal(key, iv, PAYLOAD), iv, keyIndex: 0 }, "alice");
-    expect(new Uint8Array(opened)).toEqual(PAYLOAD);
+    expect(opened(cryptor, { payload: await webSeal(key, iv, PAYLOAD), iv, keyIndex: 0 })).toBe("hello");
   });
 
   it("goes out under the key that was set last, of our own identity", async () => {
@@ -45,26 +51,17 @@ describe("encrypted data", () => {
     const { cryptor } = await party();
     for (const size of [0, 1, 65_536]) {
       const payload = new Uint8Array(size).fill(7);
-      expect(cryptor.decrypt(cryptor.encrypt(payload), "alice").length).toBe(size);
+      expect(cryptor.decrypt(cryptor.encrypt(payload), "alice")?.length).toBe(size);
     }
   });
 
-  it("is refused when it was changed, when there is no key, and when it is none", async () => {
+  it("does not come out when it was changed, and without its key", async () => {
     const { cryptor } = await party({ ratchetWindowSize: 0 });
-    const refused = expect.objectContaining({ code: "INVALID_MESSAGE" });
     const data = cryptor.encrypt(PAYLOAD);
     const changed = Uint8Array.from(data.payload);
     changed[0]! ^= 1;
-    for (const bad of [
-      { ...data, payload: changed },
-      { ...data, payload: new Uint8Array(3) },
-      { ...data, iv: new Uint8Array(11) },
-      { ...data, iv: new Uint8Array(0) },
-      { ...data, keyIndex: 1 },
-      { ...data, keyIndex: 99 },
-    ]) {
-      expect(() => cryptor.decrypt(bad, "alice")).toThrow(refused);
-    }
+    expect(opened(cryptor, { ...data, payload: changed })).toBeUndefined();
+    expect(opened(cryptor, { ...data, keyIndex: 1 })).toBeUndefined();
     const keyless = new DataCryptor(
       new KeyProvider(),
       () => "bot",
@@ -73,14 +70,48 @@ describe("encrypted data", () => {
     expect(() => keyless.encrypt(PAYLOAD)).toThrow(expect.objectContaining({ code: "INVALID_STATE" }));
   });
 
-  it("follows the far side's ratchet: what comes meanwhile is refused", async () => {
+  it("is refused when no key could ever open it", async () => {
+    const { cryptor } = await party();
+    const data = cryptor.encrypt(PAYLOAD);
+    const refused = expect.objectContaining({ code: "INVALID_MESSAGE" });
+    for (const bad of [
+      { ...data, payload: new Uint8Array(3) },
+      { ...data, iv: new Uint8Array(11) },
+      { ...data, iv: new Uint8Array(0) },
+      { ...data, keyIndex: 99 },
+    ]) {
+      expect(() => cryptor.decrypt(bad, "alice")).toThrow(refused);
+    }
+  });
+
+  it("follows the far side's ratchet, and tells when what did not come out may be tried again", async () => {
     const near = await party();
     const far = await party();
     await far.provider.ratchetSharedKey();
     const data = far.cryptor.encrypt(PAYLOAD);
-    expect(() => near.cryptor.decrypt(data, "alice")).toThrow("does not open it");
-    await expect.poll(() => near.provider.ring("alice").successors(0).length).toBeGreaterThan(0);
-    expect(new Uint8Array(near.cryptor.decrypt(data, "alice"))).toEqual(PAYLOAD);
+    const { promise: found, resolve } = Promise.withResolvers<void>();
+    const stop = near.cryptor.onKeys("alice", resolve);
+    expect(opened(near.cryptor, data)).toBeUndefined();
+    await found;
+    expect(opened(near.cryptor, data)).toBe("hello");
     expect(near.provider.exportKey("alice")).toEqual(far.provider.exportSharedKey());
+    stop();
+  });
+
+  it("keeps keys of those alone who are there, and those that were set for one", async () => {
+    const { provider, cryptor } = await party();
+    await provider.setKey("carol", "her own");
+    cryptor.encrypt(PAYLOAD);
+    opened(cryptor, cryptor.encrypt(PAYLOAD));
+    const stop = cryptor.onKeys("dave", () => {});
+    expect(provider.participantIdentities.toSorted()).toEqual(["alice", "bot", "carol", "dave"]);
+    stop();
+    cryptor.forget("alice");
+    cryptor.forget("alice");
+    expect(provider.participantIdentities.toSorted()).toEqual(["bot", "carol"]);
+    cryptor.close();
+    expect(provider.participantIdentities).toEqual(["carol"]);
+    provider.forgetKeys("carol");
+    expect(provider.participantIdentities).toEqual([]);
   });
 });

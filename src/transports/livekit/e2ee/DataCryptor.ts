@@ -2,6 +2,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from "node:crypto";
 import { TroupeError } from "../../../core/index.ts";
 import type { DataEncryption, EncryptedData } from "../data/index.ts";
 import type { KeyProvider } from "./KeyProvider.ts";
+import type { KeyRing } from "./KeyRing.ts";
 
 const ALGORITHM = "aes-128-gcm";
 const IV_BYTES = 12;
@@ -12,6 +13,8 @@ export class DataCryptor implements DataEncryption {
   readonly #keyProvider: KeyProvider;
   readonly #localIdentity: () => string;
   readonly #isEnabled: () => boolean;
+  /** Of those who sent something, until they leave. */
+  readonly #rings = new Map<string, KeyRing>();
 
   /** @param isEnabled whether what we send is encrypted; what arrives encrypted is decrypted in any case. */
   constructor(keyProvider: KeyProvider, localIdentity: () => string, isEnabled: () => boolean) {
@@ -27,7 +30,7 @@ export class DataCryptor implements DataEncryption {
   /** @throws TroupeError INVALID_STATE when there is no key. */
   encrypt(payload: Uint8Array): EncryptedData {
     const keyIndex = this.#keyProvider.latestKeyIndex;
-    const keySet = this.#keyProvider.ring(this.#localIdentity()).get(keyIndex);
+    const keySet = this.#ring(this.#localIdentity()).get(keyIndex);
     if (!keySet)
       throw new TroupeError("INVALID_STATE", `There is no key at index ${keyIndex} to encrypt data with`);
     const iv = randomBytes(IV_BYTES);
@@ -37,33 +40,61 @@ export class DataCryptor implements DataEncryption {
   }
 
   /**
-   * A key that has moved on by its ratchet is found within tens of milliseconds; what comes until then is refused.
+   * Undefined when no key opens it. One that has moved on by its ratchet is looked for then, which takes tens of
+   * milliseconds: {@link DataCryptor.onKeys} tells when it is found.
    *
-   * @throws TroupeError INVALID_MESSAGE when no key of the participant opens it.
+   * @throws TroupeError INVALID_MESSAGE when it is malformed.
    */
-  decrypt(data: EncryptedData, participantIdentity: string): Uint8Array {
-    const { keyIndex } = data;
+  decrypt(data: EncryptedData, participantIdentity: string): Uint8Array | undefined {
+    const { keyIndex, iv, payload } = data;
     if (keyIndex >= this.#keyProvider.options.keyRingSize)
-      throw refused(participantIdentity, "no such key index");
-    const ring = this.#keyProvider.ring(participantIdentity);
+      throw refused(participantIdentity, `there is no key index ${keyIndex}`);
+    if (iv.length !== IV_BYTES || payload.length < TAG_BYTES)
+      throw refused(participantIdentity, "it is too short");
+    const ring = this.#ring(participantIdentity);
     const keySet = ring.get(keyIndex);
-    if (!keySet) throw refused(participantIdentity, `no key at index ${keyIndex}`);
+    if (!keySet) return undefined;
     const opened = open(data, keySet.key);
     if (opened) return opened;
     for (const { key } of ring.successors(keyIndex)) {
-      const payload = open(data, key);
-      if (!payload) continue;
+      const found = open(data, key);
+      if (!found) continue;
       ring.adopt(keyIndex, key);
-      return payload;
+      return found;
     }
     ring.findSuccessors(keyIndex);
-    throw refused(participantIdentity, "the key does not open it");
+    return undefined;
+  }
+
+  onKeys(participantIdentity: string, listener: () => void): () => void {
+    const ring = this.#keyProvider.acquire(participantIdentity);
+    const stop = [ring.events.on("key", listener), ring.events.on("successors", listener)];
+    return () => {
+      for (const end of stop.splice(0)) end();
+      this.#keyProvider.release(participantIdentity);
+    };
+  }
+
+  forget(participantIdentity: string): void {
+    if (this.#rings.delete(participantIdentity)) this.#keyProvider.release(participantIdentity);
+  }
+
+  /** Lets go of everybody's keys. */
+  close(): void {
+    for (const identity of [...this.#rings.keys()]) this.forget(identity);
+  }
+
+  #ring(participantIdentity: string): KeyRing {
+    const known = this.#rings.get(participantIdentity);
+    if (known) return known;
+    const ring = this.#keyProvider.acquire(participantIdentity);
+    this.#rings.set(participantIdentity, ring);
+    return ring;
   }
 }
 
 /** Null when it is not authentic under this key. */
 function open({ payload, iv }: EncryptedData, key: Uint8Array): Uint8Array | null {
-  if (iv.length !== IV_BYTES || payload.length < TAG_BYTES) return null;
   const decipher = createDecipheriv(ALGORITHM, key, iv);
   decipher.setAuthTag(payload.subarray(payload.length - TAG_BYTES));
   try {

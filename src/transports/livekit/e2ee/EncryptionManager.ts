@@ -6,7 +6,6 @@ import {
   type EngineFrameTransform,
   type FrameCryptorOptions,
 } from "../../../native/index.ts";
-import type { DataEncryption } from "../data/index.ts";
 import { DataCryptor } from "./DataCryptor.ts";
 import { type EncryptionOptions, keyProviderOf } from "./encryptionOptions.ts";
 import { FrameCryptor } from "./FrameCryptor.ts";
@@ -48,6 +47,8 @@ export class EncryptionManager {
   readonly #localIdentity: () => string;
   readonly #createCryptor: (options: FrameCryptorOptions) => EngineFrameCryptor;
   readonly #entries = new Map<string, Entry>();
+  /** For the data channels; undefined without a key provider. */
+  readonly dataEncryption: DataCryptor | undefined;
   #enabled: boolean;
   #serverTrailer: Uint8Array = new Uint8Array();
 
@@ -59,6 +60,10 @@ export class EncryptionManager {
     this.#localIdentity = options.localIdentity;
     this.#createCryptor = options.createCryptor ?? ((wanted) => Engine.shared().createFrameCryptor(wanted));
     this.#enabled = chosen !== undefined;
+    if (this.keyProvider) {
+      const covers = () => this.#coversData && this.enabled;
+      this.dataEncryption = new DataCryptor(this.keyProvider, this.#localIdentity, covers);
+    }
   }
 
   /** True from the start when the room was joined with encryption; false without, whatever is set. */
@@ -80,12 +85,6 @@ export class EncryptionManager {
   /** The cryptors of all tracks that are encrypted, ours and others'. */
   frameCryptors(): FrameCryptor[] {
     return [...this.#entries.values()].map(({ cryptor }) => cryptor);
-  }
-
-  /** For the data channels; undefined without a key provider. */
-  get dataEncryption(): DataEncryption | undefined {
-    if (!this.keyProvider) return undefined;
-    return new DataCryptor(this.keyProvider, this.#localIdentity, () => this.#coversData && this.enabled);
   }
 
   /** What the server puts behind frames of its own (`sif_trailer` of the join response); for cryptors made later. */
@@ -119,14 +118,25 @@ export class EncryptionManager {
     this.#entries.delete(trackSid);
     // What we send stays encrypted to its last frame.
     if (entry.direction === "decrypt") entry.target.setTransform(null);
-    entry.cryptor.close();
+    this.#end(entry.cryptor);
   }
 
-  /** Ends every cryptor. Tracks that still send send on encrypted, under the key that they had. */
-  close(): void {
-    for (const { cryptor } of this.#entries.values()) cryptor.close();
+  /** The media session ended with all its tracks. Those that still send send on encrypted, under the key they had. */
+  removeTracks(): void {
+    for (const { cryptor } of this.#entries.values()) this.#end(cryptor);
     this.#entries.clear();
+  }
+
+  /** Ends every cryptor, and lets go of everybody's keys but those that were set for a participant alone. */
+  close(): void {
+    this.removeTracks();
+    this.dataEncryption?.close();
     this.events.removeAllListeners();
+  }
+
+  #end(cryptor: FrameCryptor): void {
+    cryptor.close();
+    this.keyProvider?.release(cryptor.participantIdentity);
   }
 
   #add(
@@ -145,7 +155,7 @@ export class EncryptionManager {
       failureTolerance,
       serverTrailer: this.#serverTrailer,
     });
-    const ring = this.keyProvider.ring(participantIdentity);
+    const ring = this.keyProvider.acquire(participantIdentity);
     const options = { enabled: this.#enabled, keyRingSize };
     const cryptor = new FrameCryptor(participantIdentity, trackSid, engine, ring, options);
     cryptor.events.on("state", (state) =>

@@ -7,6 +7,14 @@ import {
   parseKeyProviderOptions,
 } from "./options.ts";
 
+interface Held {
+  ring: KeyRing;
+  /** How many use it now. */
+  users: number;
+  /** Whether keys were set for this participant alone: they stay until they are let go of by name. */
+  isOwn: boolean;
+}
+
 /**
  * The keys of a room's end-to-end encryption: one that everybody shares, or one a participant. Deriving a key takes
  * tens of milliseconds on a thread of the pool; what is set is in force when the promise resolves.
@@ -24,7 +32,7 @@ export class KeyProvider {
   /** Resolves when the shared key of the options, if there is one, is in force. */
   readonly ready: Promise<void>;
   readonly #shared: KeyRing | null;
-  readonly #rings = new Map<string, KeyRing>();
+  readonly #rings = new Map<string, Held>();
   #latestKeyIndex = 0;
 
   /** @throws TroupeError INVALID_OPTION that names the field. */
@@ -75,15 +83,16 @@ export class KeyProvider {
   /** Sets the key that frames of a participant are encrypted with; our own identity for what we send. */
   async setKey(participantIdentity: string, key: Uint8Array | string, keyIndex = 0): Promise<void> {
     const material = parseKey(key);
-    const ring = this.ring(participantIdentity);
-    ring.get(keyIndex);
+    const held = this.#hold(participantIdentity);
+    held.ring.get(keyIndex);
+    held.isOwn = true;
     this.#latestKeyIndex = keyIndex;
-    await ring.set(keyIndex, material);
+    await held.ring.set(keyIndex, material);
   }
 
   /** The material of a participant's key at an index; undefined when there is none. */
   exportKey(participantIdentity: string, keyIndex = 0): Uint8Array | undefined {
-    return this.#rings.get(participantIdentity)?.get(keyIndex)?.material.slice();
+    return this.#rings.get(participantIdentity)?.ring.get(keyIndex)?.material.slice();
   }
 
   /**
@@ -93,21 +102,62 @@ export class KeyProvider {
    * @throws TroupeError INVALID_STATE when there is no key at this index.
    */
   async ratchetKey(participantIdentity: string, keyIndex = 0): Promise<Uint8Array> {
-    const { material } = await this.ring(participantIdentity).ratchet(keyIndex);
+    const held = this.#hold(participantIdentity);
+    const { material } = await held.ring.ratchet(keyIndex);
+    held.isOwn = true;
     return material.slice();
+  }
+
+  /**
+   * Lets go of the keys that {@link KeyProvider.setKey} and {@link KeyProvider.ratchetKey} made for a participant, for
+   * one who does not come back. Tracks and packets of a participant who is there go on under them until it leaves.
+   */
+  forgetKeys(participantIdentity: string): void {
+    const held = this.#rings.get(participantIdentity);
+    if (!held) return;
+    held.isOwn = false;
+    this.#letGo(participantIdentity, held);
   }
 
   /** The keys of one participant, which begin as the shared ones. Each has a ratchet of its own. */
   ring(participantIdentity: string): KeyRing {
+    return this.#hold(participantIdentity).ring;
+  }
+
+  /** The same for one who uses them until {@link KeyProvider.release}: the ring stays until then. */
+  acquire(participantIdentity: string): KeyRing {
+    const held = this.#hold(participantIdentity);
+    held.users += 1;
+    return held.ring;
+  }
+
+  /** Once for each {@link KeyProvider.acquire}. What nobody uses is let go of, unless keys were set for it alone. */
+  release(participantIdentity: string): void {
+    const held = this.#rings.get(participantIdentity);
+    if (!held) return;
+    held.users = Math.max(0, held.users - 1);
+    this.#letGo(participantIdentity, held);
+  }
+
+  /** Those whose keys are held. */
+  get participantIdentities(): string[] {
+    return [...this.#rings.keys()];
+  }
+
+  #hold(participantIdentity: string): Held {
     const known = this.#rings.get(participantIdentity);
     if (known) return known;
-    const ring = this.#createRing();
-    this.#rings.set(participantIdentity, ring);
-    ring.events.on("ratcheted", (index, { material }) =>
+    const held: Held = { ring: this.#createRing(), users: 0, isOwn: false };
+    this.#rings.set(participantIdentity, held);
+    held.ring.events.on("ratcheted", (index, { material }) =>
       this.events.emit("keyRatcheted", participantIdentity, index, material.slice()),
     );
-    if (this.#shared) ring.copy(this.#shared);
-    return ring;
+    if (this.#shared) held.ring.copy(this.#shared);
+    return held;
+  }
+
+  #letGo(participantIdentity: string, { users, isOwn }: Held): void {
+    if (users === 0 && !isOwn) this.#rings.delete(participantIdentity);
   }
 
   #createRing(): KeyRing {
@@ -121,7 +171,7 @@ export class KeyProvider {
 
   #spread(shared: KeyRing, keyIndex: number): void {
     const keySet = shared.get(keyIndex);
-    if (keySet) for (const ring of this.#rings.values()) ring.put(keyIndex, keySet);
+    if (keySet) for (const { ring } of this.#rings.values()) ring.put(keyIndex, keySet);
   }
 
   #sharedRing(): KeyRing {
