@@ -316,6 +316,8 @@ interface EngineBinding {
   /** Source, encoded source, mixer or receiver; 0 detaches. */
   senderSetProducer(sender: number, producer: number): void;
   senderUpdate(sender: number, opus: Partial<OpusParameters>): void;
+  /** Takes another codec, redundancy or repair. Under the same SSRC its numbers and timestamps go on. */
+  senderReconfigure(sender: number, options: SenderOptions): void;
   senderClose(sender: number): void;
 
   frameCryptorCreate(options: FrameCryptorOptions): number;

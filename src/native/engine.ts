@@ -424,6 +424,14 @@ export class EngineSender extends NativeHandle {
     this.#binding.senderUpdate(this.handle, opus);
   }
 
+  /**
+   * Sends in another way from now on: another codec, redundancy or repair. Producer and transform stay, and under the
+   * same SSRC sequence numbers and timestamps go on, as SRTP wants them to (RFC 3711, section 3.3.1).
+   */
+  reconfigure(options: SenderOptions): void {
+    this.#binding.senderReconfigure(this.handle, options);
+  }
+
   protected free(handle: number): void {
     this.#batches.senders.delete(handle);
     this.#binding.senderClose(handle);

@@ -5,6 +5,7 @@ import { Engine, type EngineReceiver, loadBinding } from "../native/index.ts";
 import { NativePeerTransport } from "./NativePeerTransport.ts";
 import type { TransportChannel } from "./PeerTransport.ts";
 import { Session } from "./Session.ts";
+import { OPUS, OPUS_RTX, PCMU } from "./sdp/codecs.ts";
 import type { Transceiver } from "./types.ts";
 
 const RATE = 48_000;
@@ -116,6 +117,49 @@ describe("two sessions over their own transport", () => {
       ssrc: clientUp?.localSsrc,
       mid: "0",
     });
+  });
+
+  it("go on hearing, under the same SSRC and over the same SRTP, when another codec is agreed on", async () => {
+    const [stage, client] = [create("offerer"), create("answerer")];
+    trickle(stage, client);
+    const both = stage.addTransceiver({
+      kind: "audio",
+      direction: "sendrecv",
+      streamId: "stage",
+      codecs: [OPUS, OPUS_RTX, PCMU],
+    });
+    const agreeOn = (codecs: string[]) =>
+      stage.acceptAnswer(
+        client.acceptOffer(stage.createOffer(), () => ({ send: { streamId: "client", codecs } })),
+      );
+    agreeOn(["opus", "rtx", "pcmu"]);
+    await Promise.all([connected(stage), connected(client)]);
+    const theirs = client.transceivers[0]!;
+    play(both, 500);
+    play(theirs, 800);
+    const heard = () => Promise.all([hears(theirs.receiver, 500), hears(both.receiver, 800)]);
+    await heard();
+    const inbound = (session: Session) => session.peer.stats().inbound;
+    const received = () => [stage, client].map((session) => inbound(session)[0]!.packetsReceived);
+    for (const codecs of [
+      ["pcmu", "opus", "rtx"],
+      ["opus", "rtx", "pcmu"],
+    ]) {
+      const before = received();
+      agreeOn(codecs);
+      await heard();
+      const payloadType = codecs[0] === "pcmu" ? 0 : 111;
+      for (const [index, session] of [stage, client].entries()) {
+        expect(inbound(session)).toHaveLength(1);
+        expect(inbound(session)[0]).toMatchObject({ payloadType, packetsLost: 0 });
+        expect(received()[index]).toBeGreaterThan(before[index]!);
+        expect(session.transport.stats().drops).not.toHaveProperty("srtpReplay");
+        expect(session.transport.stats().drops).not.toHaveProperty("srtpAuthentication");
+        expect(session.transport.stats().drops).not.toHaveProperty("sendFailed");
+      }
+    }
+    expect(inbound(stage)[0]?.ssrc).toBe(theirs.localSsrc);
+    expect(inbound(client)[0]?.ssrc).toBe(both.localSsrc);
   });
 
   it("go on hearing over an ICE restart", async () => {

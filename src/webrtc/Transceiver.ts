@@ -7,6 +7,7 @@ import type {
   EngineSender,
   OpusParameters,
   ReceiverOptions,
+  SenderOptions,
 } from "../native/index.ts";
 import { engineCodec, type SendingCodecs, sendingCodecs } from "./sdp/codecs.ts";
 import { opusParameters, packetLength } from "./sdp/opus.ts";
@@ -90,7 +91,7 @@ export class SessionTransceiver implements Transceiver {
   #announced = false;
   #hasSent = false;
   #producer: EngineProducer | null = null;
-  /** What the sender was made for; another agreement takes another sender. */
+  /** What the sender was made for; another agreement reconfigures it. */
   #sentCodecs = "";
   #senderTransform: EngineFrameTransform | null = null;
   #receiverTransform: EngineFrameTransform | null = null;
@@ -240,7 +241,7 @@ export class SessionTransceiver implements Transceiver {
   #send(active: boolean): void {
     const sending = this.#sending;
     const sentCodecs = JSON.stringify(sending && describe(sending));
-    if (this.sender && (!active || sentCodecs !== this.#sentCodecs)) {
+    if (this.sender && (!active || !sending)) {
       this.sender.close();
       this.sender = null;
     }
@@ -253,14 +254,21 @@ export class SessionTransceiver implements Transceiver {
     }
     this.#hasSent = true;
     if (!sending) return;
-    if (this.sender) this.sender.update(this.#encoding(sending.codec));
-    else this.#startSender(sending);
+    if (!this.sender) this.#startSender(sending);
+    else if (sentCodecs === this.#sentCodecs) this.sender.update(this.#encoding(sending.codec));
+    else this.sender.reconfigure(this.#senderOptions(sending));
     this.#sentCodecs = sentCodecs;
   }
 
   #startSender(sending: SendingCodecs): void {
+    this.sender = this.#peer.createSender(this.#senderOptions(sending));
+    if (this.#senderTransform) this.sender.setTransform(this.#senderTransform);
+    if (this.#producer && !this.#producer.closed) this.sender.setProducer(this.#producer);
+  }
+
+  #senderOptions(sending: SendingCodecs): SenderOptions {
     const { retransmissionSsrc } = this.written;
-    this.sender = this.#peer.createSender({
+    return {
       kind: this.kind,
       mid: this.mid,
       ssrc: this.localSsrc,
@@ -274,9 +282,7 @@ export class SessionTransceiver implements Transceiver {
             retransmission: { ssrc: retransmissionSsrc, payloadType: sending.retransmission.payloadType },
           }
         : {}),
-    });
-    if (this.#senderTransform) this.sender.setTransform(this.#senderTransform);
-    if (this.#producer && !this.#producer.closed) this.sender.setProducer(this.#producer);
+    };
   }
 
   #encoding(codec: SdpCodec): Partial<OpusParameters> {

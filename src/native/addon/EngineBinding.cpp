@@ -163,6 +163,9 @@ void senderUpdate(const Info& info) {
   const uint32_t sender = handleArgument(info, 0);
   engine.updateSender(sender, opusParametersOf(objectArgument(info, 1, "opus"), engine.senderOpus(sender)));
 }
+void senderReconfigure(const Info& info) {
+  engineOf(info).reconfigureSender(handleArgument(info, 0), senderOptionsOf(objectArgument(info, 1, "options")));
+}
 void senderClose(const Info& info) {
   if (Engine* engine = engineIfRunning(info)) engine->closeSender(handleArgument(info, 0));
 }
@@ -270,6 +273,7 @@ void registerEngine(Napi::Env, Napi::Object exports) {
   add<senderCreate>(exports, "senderCreate");
   add<senderSetProducer>(exports, "senderSetProducer");
   add<senderUpdate>(exports, "senderUpdate");
+  add<senderReconfigure>(exports, "senderReconfigure");
   add<senderClose>(exports, "senderClose");
   add<frameCryptorCreate>(exports, "frameCryptorCreate");
   add<frameCryptorSetKey>(exports, "frameCryptorSetKey");

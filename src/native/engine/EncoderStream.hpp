@@ -26,6 +26,8 @@ class EncoderStream final : public PacketStream {
     return producer_.get() == producer && encoding_ == encoding && hangoverMs_ == hangoverMs;
   }
 
+  uint32_t phase() const { return static_cast<uint32_t>(phase_); }
+
   /** Goes on with another encoding and without a break; false when that takes another stream. */
   bool update(const Producer* producer, const AudioEncoding& encoding, int hangoverMs);
 

@@ -217,8 +217,7 @@ uint32_t Engine::createSender(uint32_t peerHandle, SenderOptions options) {
   SenderEntry entry;
   entry.peer = peerHandle;
   entry.encoding = {audioCodecOf(options), options.opus};
-  entry.stream = std::make_shared<SenderStream>(handle, std::move(options), owner->wire());
-  owner->addSender(entry.stream);
+  entry.stream = owner->createSender(handle, std::move(options));
   senders_.emplace(handle, std::move(entry));
   return handle;
 }
@@ -232,11 +231,14 @@ void Engine::setSenderProducer(uint32_t handle, uint32_t producerHandle) {
 
 void Engine::connectSender(const SenderEntry& sender) {
   if (sender.stream->options().kind != MediaKind::audio) return;
-  const auto found = producers_.find(sender.producer);
-  scheduler_.post([this, stream = sender.stream, encoding = sender.encoding,
-                   from = found == producers_.end() ? nullptr : found->second](Graph& graph) {
+  scheduler_.post([this, stream = sender.stream, encoding = sender.encoding, from = producerOf(sender)](Graph& graph) {
     wiring_.connectSender(graph, stream, from, encoding);
   });
+}
+
+std::shared_ptr<Producer> Engine::producerOf(const SenderEntry& sender) const {
+  const auto found = producers_.find(sender.producer);
+  return found == producers_.end() ? nullptr : found->second;
 }
 
 OpusParameters Engine::senderOpus(uint32_t handle) const { return require(senders_, handle, "sender").encoding.opus; }
@@ -247,6 +249,19 @@ void Engine::updateSender(uint32_t handle, const OpusParameters& parameters) {
   connectSender(entry);
 }
 
+void Engine::reconfigureSender(uint32_t handle, SenderOptions options) {
+  SenderEntry& entry = require(senders_, handle, "sender");
+  if (options.kind != entry.stream->options().kind)
+    throw std::invalid_argument("Expected the kind that sender " + std::to_string(handle) + " has");
+  entry.encoding = {audioCodecOf(options), options.opus};
+  const auto before = std::exchange(entry.stream, nullptr);
+  entry.stream = peers_.at(entry.peer)->replaceSender(*before, std::move(options));
+  if (entry.stream->options().kind != MediaKind::audio) return;
+  scheduler_.post([this, before, next = entry.stream, encoding = entry.encoding, from = producerOf(entry)](Graph& graph) {
+    wiring_.replaceSender(graph, *before, next, from, encoding);
+  });
+}
+
 void Engine::closeSender(uint32_t handle) {
   const auto found = senders_.find(handle);
   if (found == senders_.end()) return;
@@ -254,7 +269,7 @@ void Engine::closeSender(uint32_t handle) {
   senders_.erase(found);
   entry.producer = 0;
   connectSender(entry);
-  peers_.at(entry.peer)->removeSender(entry.stream.get());
+  peers_.at(entry.peer)->removeSender(*entry.stream);
 }
 
 uint32_t Engine::createSink(PcmFormat format, int frameMs) {

@@ -82,6 +82,8 @@ class Engine {
   void setSenderProducer(uint32_t sender, uint32_t producer);
   OpusParameters senderOpus(uint32_t sender) const;
   void updateSender(uint32_t sender, const OpusParameters& parameters);
+  /** Another codec, redundancy or repair: the stream goes on, with its next sequence number. */
+  void reconfigureSender(uint32_t sender, SenderOptions options);
   void closeSender(uint32_t sender);
 
   uint32_t createFrameCryptor(FrameCryptorOptions options);
@@ -141,6 +143,7 @@ class Engine {
   FilterEntry& filter(uint32_t handle, uint32_t producer);
   std::shared_ptr<FrameTransform> frameTransform(uint32_t handle) const;
   void connectSender(const SenderEntry& sender);
+  std::shared_ptr<Producer> producerOf(const SenderEntry& sender) const;
   void forgetProducer(uint32_t handle);
   template <typename Type>
   uint32_t addProducer(uint32_t handle, std::shared_ptr<Type> added);

@@ -26,6 +26,13 @@ bool FeedbackState::onReportBlock(const ReportBlock& block, int64_t unixUs) {
   return expectedLossPercent_.exchange(percent) != percent;
 }
 
+void FeedbackState::goOnFrom(const FeedbackState& earlier) {
+  expectedLossPercent_ = earlier.expectedLossPercent_.load();
+  roundTripUs_ = earlier.roundTripUs_.load();
+  std::scoped_lock lock(mutex_, earlier.mutex_);
+  smoothedLossPercent_ = earlier.smoothedLossPercent_;
+}
+
 void FeedbackState::fill(OutboundStats& stats) const {
   const int64_t roundTrip = roundTripUs_;
   stats.roundTripTime = roundTrip < 0 ? -1 : static_cast<double>(roundTrip) / 1e6;

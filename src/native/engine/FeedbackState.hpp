@@ -21,6 +21,9 @@ class FeedbackState {
   int expectedLossPercent() const { return expectedLossPercent_; }
   int64_t roundTripUs() const { return roundTripUs_; }
 
+  /** Takes over what was said of an earlier stream of the same SSRC. Before any report of this one. */
+  void goOnFrom(const FeedbackState& earlier);
+
   /** Fills the remote fields. */
   void fill(OutboundStats& stats) const;
 

@@ -124,18 +124,35 @@ void Peer::forgetSsrcsOf(const ReceiverStream* receiver) {
   std::erase_if(receiversBySsrc_, [receiver](const auto& entry) { return entry.second.get() == receiver; });
 }
 
-void Peer::addSender(std::shared_ptr<SenderStream> sender) {
+std::shared_ptr<SenderStream> Peer::createSender(uint32_t handle, SenderOptions options) {
   std::lock_guard lock(mutex_);
-  senders_.push_back(std::move(sender));
+  const auto position = positions_.of(options.ssrc);
+  auto sender = std::make_shared<SenderStream>(handle, std::move(options), wire_, position);
+  senders_.push_back(sender);
+  return sender;
 }
 
-void Peer::removeSender(const SenderStream* sender) {
-  bool sent = false;
+std::shared_ptr<SenderStream> Peer::replaceSender(SenderStream& sender, SenderOptions options) {
+  std::lock_guard lock(mutex_);
+  if (const auto position = sender.retire()) positions_.remember(sender.ssrc(), *position);
+  const auto position = positions_.of(options.ssrc);
+  auto next = std::make_shared<SenderStream>(sender.handle(), std::move(options), wire_, position);
+  next->setTransform(sender.transform());
+  next->feedback().goOnFrom(sender.feedback());
+  for (auto& held : senders_)
+    if (held.get() == &sender) held = next;
+  return next;
+}
+
+void Peer::removeSender(SenderStream& sender) {
+  std::optional<StreamPosition> position;
   {
     std::lock_guard lock(mutex_);
-    sent = std::erase_if(senders_, [sender](const auto& held) { return held.get() == sender; }) > 0;
+    if (std::erase_if(senders_, [&](const auto& held) { return held.get() == &sender; }) == 0) return;
+    position = sender.retire();
+    if (position) positions_.remember(sender.ssrc(), *position);
   }
-  if (sent && sender->stats().packetsSent > 0) sendBye(sender->ssrc(), sender->options().cname);
+  if (position) sendBye(sender.ssrc(), sender.options().cname);
 }
 
 void Peer::addForwarder(std::shared_ptr<ForwardedStream> forwarder, std::weak_ptr<ReceiverStream> receiver,

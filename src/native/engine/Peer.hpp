@@ -16,6 +16,7 @@
 #include "ReceiverStream.hpp"
 #include "RtcpBuilder.hpp"
 #include "SenderStream.hpp"
+#include "StreamPositions.hpp"
 #include "Tick.hpp"
 
 namespace troupe {
@@ -39,8 +40,11 @@ class Peer final : public PacketReceiver, public Task, public std::enable_shared
   void addReceiver(std::shared_ptr<ReceiverStream> receiver);
   void updateReceiver(ReceiverStream& receiver, ReceiverOptions options);
   void removeReceiver(const ReceiverStream* receiver);
-  void addSender(std::shared_ptr<SenderStream> sender);
-  void removeSender(const SenderStream* sender);
+  /** Goes on where an earlier sender of the same SSRC stood. */
+  std::shared_ptr<SenderStream> createSender(uint32_t handle, SenderOptions options);
+  /** `sender` ends without a goodbye; what takes its place has its transform and what is known of the way. */
+  std::shared_ptr<SenderStream> replaceSender(SenderStream& sender, SenderOptions options);
+  void removeSender(SenderStream& sender);
   void addForwarder(std::shared_ptr<ForwardedStream> forwarder, std::weak_ptr<ReceiverStream> receiver,
                     std::weak_ptr<Peer> sourcePeer);
   void removeForwarder(const ForwardedStream* forwarder);
@@ -93,6 +97,7 @@ class Peer final : public PacketReceiver, public Task, public std::enable_shared
   std::unordered_map<uint32_t, std::shared_ptr<ReceiverStream>> receiversBySsrc_;
   std::vector<std::shared_ptr<ReceiverStream>> receivers_;
   std::vector<std::shared_ptr<SenderStream>> senders_;
+  StreamPositions positions_;
   std::vector<Forwarding> forwardings_;
   HeldPackets held_;
   bool closed_ = false;

@@ -23,7 +23,8 @@ constexpr size_t kOriginalNumberBytes = 2;
 
 }  // namespace
 
-SenderStream::SenderStream(uint32_t handle, SenderOptions options, std::shared_ptr<PeerWire> wire)
+SenderStream::SenderStream(uint32_t handle, SenderOptions options, std::shared_ptr<PeerWire> wire,
+                           std::optional<StreamPosition> goesOnFrom)
     : handle_(handle),
       options_(std::move(options)),
       wire_(std::move(wire)),
@@ -33,11 +34,34 @@ SenderStream::SenderStream(uint32_t handle, SenderOptions options, std::shared_p
       timestampOffset_(randomNumber()),
       history_(options_.nack ? kHistoryPackets : kNoHistory, options_.nack ? kHistoryBytes : kMaximumRtpPacketBytes) {
   if (options_.redundancy) redundancy_.emplace(options_.codec.payloadType, options_.redundancy->distance);
+  if (goesOnFrom) goOnFrom(*goesOnFrom);
   stats_.sender = handle;
   stats_.ssrc = options_.ssrc;
   stats_.kind = options_.kind;
   stats_.mid = options_.mid;
   stats_.payloadType = options_.redundancy ? options_.redundancy->payloadType : options_.codec.payloadType;
+}
+
+void SenderStream::goOnFrom(const StreamPosition& position) {
+  nextSequenceNumber_ = position.nextSequenceNumber;
+  nextRetransmissionNumber_ = position.nextRetransmissionNumber;
+  timestampOffset_ = position.timestampOffset;
+  // Another clock rate counts on from the last timestamp, so that time never runs backwards.
+  if (position.clockRate != options_.codec.clockRate)
+    timestampOffset_ = position.lastTimestamp - static_cast<uint32_t>(position.lastStartTick * unitsPerTick());
+  started_ = true;
+  lastTimestamp_ = position.lastTimestamp;
+  lastStartTick_ = position.lastStartTick;
+  lastStartUs_ = position.lastStartUs;
+  stats_ = position.stats;
+}
+
+std::optional<StreamPosition> SenderStream::retire() {
+  std::lock_guard lock(mutex_);
+  retired_ = true;
+  if (!started_) return std::nullopt;
+  return StreamPosition{nextSequenceNumber_, nextRetransmissionNumber_, options_.codec.clockRate, timestampOffset_,
+                        lastTimestamp_,      lastStartTick_,            lastStartUs_,             stats_};
 }
 
 void SenderStream::send(const EncodedPacket& packet, const Tick& tick) {
@@ -57,6 +81,7 @@ void SenderStream::send(const EncodedPacket& packet, const Tick& tick) {
   size_t size = 0;
   {
     std::lock_guard lock(mutex_);
+    if (retired_) return;
     size = build(outgoing, buffer, tick, ids);
   }
   if (size == 0) {
@@ -71,12 +96,13 @@ void SenderStream::setTransform(std::shared_ptr<FrameTransform> transform) {
   transform_ = std::move(transform);
 }
 
+std::shared_ptr<FrameTransform> SenderStream::transform() const {
+  std::lock_guard lock(mutex_);
+  return transform_;
+}
+
 std::span<const uint8_t> SenderStream::transformed(const EncodedPacket& packet, std::span<uint8_t> out) {
-  std::shared_ptr<FrameTransform> transform;
-  {
-    std::lock_guard lock(mutex_);
-    transform = transform_;
-  }
+  const auto transform = this->transform();
   if (!transform) return packet.payload;
   FrameInfo info;
   info.ssrc = options_.ssrc;
@@ -89,8 +115,11 @@ std::span<const uint8_t> SenderStream::transformed(const EncodedPacket& packet, 
 }
 
 uint32_t SenderStream::timestampOf(const EncodedPacket& packet) const {
-  const auto unitsPerTick = static_cast<int64_t>(options_.codec.clockRate) / kTicksPerSecond;
-  return timestampOffset_ + static_cast<uint32_t>(packet.startTick * unitsPerTick);
+  return timestampOffset_ + static_cast<uint32_t>(packet.startTick * unitsPerTick());
+}
+
+int64_t SenderStream::unitsPerTick() const {
+  return static_cast<int64_t>(options_.codec.clockRate) / kTicksPerSecond;
 }
 
 size_t SenderStream::build(const EncodedPacket& packet, std::span<uint8_t> buffer, const Tick& tick,
@@ -113,6 +142,7 @@ size_t SenderStream::build(const EncodedPacket& packet, std::span<uint8_t> buffe
   ++nextSequenceNumber_;
   started_ = true;
   lastTimestamp_ = header.timestamp;
+  lastStartTick_ = packet.startTick;
   lastStartUs_ = tick.timeUs - (tick.number - packet.startTick) * kTickUs;
   stats_.lastPacketSentUs = tick.timeUs;
   ++stats_.packetsSent;
@@ -134,7 +164,7 @@ void SenderStream::onNack(uint16_t sequenceNumber, int64_t nowUs) {
   {
     std::lock_guard lock(mutex_);
     ++stats_.nackCount;
-    if (!options_.nack) return;
+    if (!options_.nack || retired_) return;
     const auto packet = history_.take(sequenceNumber, nowUs, std::max<int64_t>(feedback_.roundTripUs(), 0));
     size = options_.retransmission ? wrap(packet, buffer) : std::min(packet.size(), buffer.size());
     if (size == 0) return;

@@ -14,6 +14,7 @@
 #include "RedundancyEncoder.hpp"
 #include "RtpPacket.hpp"
 #include "StreamOptions.hpp"
+#include "StreamPosition.hpp"
 #include "Tick.hpp"
 
 namespace troupe {
@@ -34,8 +35,12 @@ struct EncodedPacket {
  */
 class SenderStream {
  public:
-  SenderStream(uint32_t handle, SenderOptions options, std::shared_ptr<PeerWire> wire);
+  /** `goesOnFrom`: where an earlier stream of this SSRC stood; nothing for a stream with a start of its own. */
+  SenderStream(uint32_t handle, SenderOptions options, std::shared_ptr<PeerWire> wire,
+               std::optional<StreamPosition> goesOnFrom = std::nullopt);
 
+  /** Ends it: nothing is sent from then on. Gives where it stood, or nothing when it had not sent yet. Any thread. */
+  std::optional<StreamPosition> retire();
   uint32_t handle() const { return handle_; }
   uint32_t ssrc() const { return options_.ssrc; }
   const SenderOptions& options() const { return options_; }
@@ -44,6 +49,7 @@ class SenderStream {
 
   /** What its frames pass before they are packed; null for nothing. Any thread. */
   void setTransform(std::shared_ptr<FrameTransform> transform);
+  std::shared_ptr<FrameTransform> transform() const;
 
   /** On a codec thread. `tick` is the one that it is sent in. */
   void send(const EncodedPacket& packet, const Tick& tick);
@@ -61,6 +67,8 @@ class SenderStream {
   /** What is to be packed in place of the packet's payload; empty when nothing is sent of it now. */
   std::span<const uint8_t> transformed(const EncodedPacket& packet, std::span<uint8_t> out);
   uint32_t timestampOf(const EncodedPacket& packet) const;
+  int64_t unitsPerTick() const;
+  void goOnFrom(const StreamPosition& position);
   size_t build(const EncodedPacket& packet, std::span<uint8_t> buffer, const Tick& tick, const HeaderExtensionIds& ids);
   size_t writePayload(std::span<const uint8_t> payload, uint32_t timestamp, std::span<uint8_t> room);
   /** A packet of the history as RTX. */
@@ -74,12 +82,15 @@ class SenderStream {
   mutable std::mutex mutex_;
   uint16_t nextSequenceNumber_;
   uint16_t nextRetransmissionNumber_;
-  const uint32_t timestampOffset_;
+  /** Set by the constructor alone. */
+  uint32_t timestampOffset_;
   std::optional<RedundancyEncoder> redundancy_;
   PacketHistory history_;
   std::shared_ptr<FrameTransform> transform_;
   bool started_ = false;
+  bool retired_ = false;
   uint32_t lastTimestamp_ = 0;
+  int64_t lastStartTick_ = 0;
   /** When the first sample of the last packet was due. */
   int64_t lastStartUs_ = 0;
   OutboundStats stats_;

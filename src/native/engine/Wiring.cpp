@@ -54,24 +54,38 @@ void Wiring::connectSender(Graph& graph, const std::shared_ptr<SenderStream>& se
   }
   // The new stream first: when it is the old one, its encoder is kept.
   std::shared_ptr<PacketStream> stream;
-  if (producer) stream = streamFor(graph, std::move(producer), encoding, hangoverMs);
+  if (producer) stream = streamFor(graph, std::move(producer), encoding, hangoverMs, nextPhase_++);
   if (stream && found != streams_.end() && found->second == stream) return;
   if (stream) stream->addSender(sender);
   disconnectSender(graph, sender.get());
   if (stream) streams_[sender.get()] = std::move(stream);
 }
 
+void Wiring::replaceSender(Graph& graph, const SenderStream& before, const std::shared_ptr<SenderStream>& next,
+                           std::shared_ptr<Producer> producer, const AudioEncoding& encoding) {
+  uint32_t phase = nextPhase_;
+  if (const auto found = streams_.find(&before); found != streams_.end())
+    if (const auto* encoder = dynamic_cast<EncoderStream*>(found->second.get())) phase = encoder->phase();
+  // The new one first: where both are encoded alike they share the encoder, and no sample is lost.
+  if (producer) {
+    auto stream = streamFor(graph, std::move(producer), encoding, next->options().hangoverMs, phase);
+    stream->addSender(next);
+    streams_[next.get()] = std::move(stream);
+  }
+  disconnectSender(graph, &before);
+}
+
 std::shared_ptr<PacketStream> Wiring::streamFor(Graph& graph, std::shared_ptr<Producer> producer,
-                                                const AudioEncoding& encoding, int hangoverMs) {
+                                                const AudioEncoding& encoding, int hangoverMs, uint32_t phase) {
   if (auto encoded = std::dynamic_pointer_cast<EncodedSource>(producer)) {
     for (const auto& replay : replays_)
       if (replay->isFor(encoded.get())) return replay;
-    replays_.push_back(std::make_shared<ReplayStream>(std::move(encoded), nextPhase_++));
+    replays_.push_back(std::make_shared<ReplayStream>(std::move(encoded), phase));
     graph.addTask(replays_.back());
     return replays_.back();
   }
   if (auto encoder = findEncoder(producer.get(), encoding, hangoverMs)) return encoder;
-  encoders_.push_back(std::make_shared<EncoderStream>(std::move(producer), encoding, hangoverMs, nextPhase_++));
+  encoders_.push_back(std::make_shared<EncoderStream>(std::move(producer), encoding, hangoverMs, phase));
   graph.addTask(encoders_.back());
   return encoders_.back();
 }

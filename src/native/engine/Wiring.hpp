@@ -30,12 +30,15 @@ class Wiring {
   /** Null detaches. Senders of one producer with equal encodings share an encoder. */
   void connectSender(Graph& graph, const std::shared_ptr<SenderStream>& sender, std::shared_ptr<Producer> producer,
                      const AudioEncoding& encoding);
+  /** `next` goes on where `before` was: its packets are due at the same ticks. */
+  void replaceSender(Graph& graph, const SenderStream& before, const std::shared_ptr<SenderStream>& next,
+                     std::shared_ptr<Producer> producer, const AudioEncoding& encoding);
   void setLevelInterval(Graph& graph, std::shared_ptr<Producer> producer, int intervalMs);
   void clear();
 
  private:
   std::shared_ptr<PacketStream> streamFor(Graph& graph, std::shared_ptr<Producer> producer,
-                                          const AudioEncoding& encoding, int hangoverMs);
+                                          const AudioEncoding& encoding, int hangoverMs, uint32_t phase);
   std::shared_ptr<EncoderStream> findEncoder(const Producer* producer, const AudioEncoding& encoding,
                                              int hangoverMs) const;
   void disconnectSender(Graph& graph, const SenderStream* sender);
