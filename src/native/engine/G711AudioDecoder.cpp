@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cmath>
 #include <stdexcept>
 
 namespace troupe {
@@ -78,6 +79,7 @@ size_t G711AudioDecoder::decode(std::span<const uint8_t> packet, std::span<int16
     else narrow_[at] = static_cast<int16_t>((narrow_[at] * static_cast<int>(blended - at) +
                                              sample * static_cast<int>(at)) / static_cast<int>(blended));
   }
+  if (concealed_ == 0) noise_.learn(narrow_);
   concealed_ = 0;
   remember();
   return convert(out);
@@ -97,16 +99,18 @@ size_t G711AudioDecoder::recover(std::span<const uint8_t>, size_t samplesPerChan
 void G711AudioDecoder::repeat(size_t count) {
   if (count == 0) return;
   if (concealed_ == 0) period_ = pitch_.find(history_).period;
+  for (size_t at = 0; at < count; ++at, ++concealed_) narrow_.push_back(repeated());
+}
+
+int16_t G711AudioDecoder::repeated() {
   constexpr size_t kHold = kHoldUs * kRateHz / 1'000'000;
-  constexpr size_t kSilent = kSilentUs * kRateHz / 1'000'000;
-  for (size_t at = 0; at < count; ++at, ++concealed_) {
-    int sample = 0;
-    if (period_ > 0 && concealed_ < kSilent) {
-      sample = history_[history_.size() - period_ + concealed_ % period_];
-      if (concealed_ > kHold) sample = sample * static_cast<int>(kSilent - concealed_) / static_cast<int>(kSilent - kHold);
-    }
-    narrow_.push_back(static_cast<int16_t>(sample));
-  }
+  constexpr size_t kNoise = kNoiseUs * kRateHz / 1'000'000;
+  const float voice = period_ > 0 && concealed_ < kNoise ? history_[history_.size() - period_ + concealed_ % period_] : 0.0F;
+  if (concealed_ <= kHold) return static_cast<int16_t>(voice);
+  const float gain = std::max(0.0F, (static_cast<float>(kNoise) - static_cast<float>(concealed_)) / float{kNoise - kHold});
+  // The two have nothing in common: their powers add up.
+  const float sample = gain * voice + std::sqrt(1 - gain * gain) * noise_.next();
+  return static_cast<int16_t>(std::clamp(sample, -32'768.0F, 32'767.0F));
 }
 
 void G711AudioDecoder::remember() {

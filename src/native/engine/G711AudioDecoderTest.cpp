@@ -94,6 +94,35 @@ TEST_SUITE("G711AudioDecoder") {
     CHECK(steepest(heard) < 2'300);
   }
 
+  TEST_CASE("falls from the voice into the noise behind it, for as long as it is asked, and out of it without a step") {
+    const auto encoder = encoderOf(AudioCodec::pcmu);
+    G711AudioDecoder decoder(AudioCodec::pcmu, {8'000, 1});
+    std::vector<int16_t> pcm(960);
+    std::vector<int16_t> heard;
+    uint32_t random = 1;
+    const auto noisy = [&](size_t packet) {
+      std::vector<int16_t> speech = packet % 100 >= 40 ? tone(packet) : std::vector<int16_t>(kPacketSamples);
+      for (int16_t& sample : speech) {
+        random = random * 1'664'525 + 1'013'904'223;
+        sample = static_cast<int16_t>(sample + static_cast<int>(random >> 22) - 512);
+      }
+      return encoded(*encoder, speech);
+    };
+    for (size_t packet = 0; packet < 300; ++packet) decoder.decode(noisy(packet), pcm);
+    const double noise = 512 / std::sqrt(3);
+    for (int step = 0; step < 100; ++step) {
+      const size_t made = decoder.conceal(80, pcm);
+      heard.insert(heard.end(), pcm.begin(), pcm.begin() + static_cast<ptrdiff_t>(made));
+    }
+    for (size_t at = 1'600; at < heard.size(); at += 1'600) {
+      CAPTURE(at);
+      CHECK(rms(std::span(heard).subspan(at, 1'600)) == doctest::Approx(noise).epsilon(0.15));
+    }
+    decoder.decode(noisy(399), pcm);
+    heard.insert(heard.end(), pcm.begin(), pcm.begin() + 160);
+    CHECK(steepest(std::span(heard).subspan(7'200)) < 1'950 + 1'100);
+  }
+
   TEST_CASE("has nothing to repeat before the first packet, and says how long packets are") {
     G711AudioDecoder decoder(AudioCodec::pcma, {16'000, 1});
     std::vector<int16_t> pcm(1'920);

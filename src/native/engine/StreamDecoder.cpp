@@ -63,9 +63,7 @@ void StreamDecoder::onRepair(AudioCodec codec, std::span<const uint8_t> next, ui
 
 void StreamDecoder::conceal(size_t samplesPerChannel) {
   if (!flowing_ || samplesPerChannel == 0) return;
-  const int64_t limitUs = comfort_ ? kMaximumComfortUs : kMaximumConcealUs;
-  const int64_t fadeFromUs = comfort_ ? kComfortFadeFromUs : kFadeFromUs;
-  if (concealedUs_ >= limitUs) {
+  if (concealedUs_ >= kMaximumConcealUs) {
     flowing_ = false;
     return;
   }
@@ -78,20 +76,20 @@ void StreamDecoder::conceal(size_t samplesPerChannel) {
     flowing_ = false;
     return;
   }
-  fade(made, fadeFromUs, limitUs);
+  fade(made);
   concealedUs_ += static_cast<int64_t>(made) * 1'000'000 / format_.rateHz;
   push(0, made, !comfort_);
 }
 
 /** Fades `scratch_`, which begins at `concealedUs_`. */
-void StreamDecoder::fade(size_t samplesPerChannel, int64_t fromUs, int64_t toUs) {
+void StreamDecoder::fade(size_t samplesPerChannel) {
   for (size_t at = 0; at < samplesPerChannel; ++at) {
     const int64_t placeUs = concealedUs_ + static_cast<int64_t>(at) * 1'000'000 / format_.rateHz;
-    if (placeUs <= fromUs) continue;
-    const int64_t left = std::max<int64_t>(0, toUs - placeUs);
+    if (placeUs <= kFadeFromUs) continue;
+    const int64_t left = std::max<int64_t>(0, kMaximumConcealUs - placeUs);
     for (size_t channel = 0; channel < channels_; ++channel) {
       int16_t& sample = scratch_[at * channels_ + channel];
-      sample = static_cast<int16_t>(sample * left / (toUs - fromUs));
+      sample = static_cast<int16_t>(sample * left / (kMaximumConcealUs - kFadeFromUs));
     }
   }
 }
@@ -104,7 +102,7 @@ void StreamDecoder::push(size_t first, size_t samplesPerChannel, bool concealed)
   if (concealed) {
     concealedUpTo_ = pcm_.size() / channels_;
     stats_.concealedSamples += at48kHz(samplesPerChannel);
-    if (concealedUs_ > kFadeFromUs) stats_.silentConcealedSamples += at48kHz(samplesPerChannel);
+    if (concealedUs_ > kNoiseFromUs) stats_.silentConcealedSamples += at48kHz(samplesPerChannel);
   }
   if (held() <= mostHeld()) return;
   const size_t excess = held() - mostHeld();

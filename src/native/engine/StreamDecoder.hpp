@@ -16,7 +16,7 @@ namespace troupe {
 struct DecodingStats {
   uint64_t samples = 0;
   uint64_t concealedSamples = 0;
-  /** Of those, the ones after the fade had begun. */
+  /** Of those, the ones after the voice had given way to noise. */
   uint64_t silentConcealedSamples = 0;
   uint64_t concealmentEvents = 0;
   uint64_t samplesInserted = 0;
@@ -30,17 +30,18 @@ struct DecodingStats {
 };
 
 /**
- * Turns packets and gaps into ticks of PCM: decodes, recovers, conceals for a while, then fades and falls silent.
+ * Turns packets and gaps into ticks of PCM: decodes, recovers, conceals until but noise is left, then fades and falls silent.
  * Joins what does not belong together (a repaired frame, another codec) by a blend, so that nothing clicks.
  */
 class StreamDecoder {
  public:
-  /** Concealment in a row fades from the first of these to the second, which ends in silence. */
-  static constexpr int64_t kFadeFromUs = 120'000;
-  static constexpr int64_t kMaximumConcealUs = 240'000;
-  /** The same after a packet that says that silence follows (discontinuous transmission): its noise goes on. */
-  static constexpr int64_t kComfortFadeFromUs = 500'000;
-  static constexpr int64_t kMaximumComfortUs = 600'000;
+  /**
+   * Concealment in a row has become noise like that behind the voice by the first of these; this goes on, and fades from
+   * the second to the third, which ends in silence. Pauses of discontinuous transmission are no longer than half a second.
+   */
+  static constexpr int64_t kNoiseFromUs = 120'000;
+  static constexpr int64_t kFadeFromUs = 900'000;
+  static constexpr int64_t kMaximumConcealUs = 1'200'000;
   static constexpr int64_t kBlendUs = 5'000;
 
   /** `stats` are those of a decoder that this one replaces. */
@@ -75,7 +76,7 @@ class StreamDecoder {
   void useCodec(AudioCodec codec);
   void push(size_t first, size_t samplesPerChannel, bool concealed);
   void conceal(size_t samplesPerChannel);
-  void fade(size_t samplesPerChannel, int64_t fromUs, int64_t toUs);
+  void fade(size_t samplesPerChannel);
   void join(size_t first, size_t samplesPerChannel);
   void measure(const PcmFrame& frame);
   size_t held() const { return pcm_.size() / channels_ - played_; }
