@@ -27,6 +27,23 @@ export interface Loudness {
   truePeak: number;
 }
 
+/** An Ogg Opus file whose channels are encoded apart. */
+export interface OggOpusOptions {
+  /** Hz: 8000, 12000, 16000, 24000 or 48000. */
+  sampleRate: number;
+  channels: number;
+  /** Of each channel, in bit/s. */
+  bitRate: number;
+  /** 0 to 10 */
+  complexity: number;
+  /** Length of a packet: 10, 20, 40 or 60; 20 when left out. */
+  frameMs?: number;
+  /** `audio` when left out. */
+  application?: "voip" | "audio" | "lowdelay";
+  /** Whether each packet has a page of its own, for whoever listens while it is written. */
+  pagePerPacket?: boolean;
+}
+
 /** The part of the addon that processes audio when it is called, and filters for the engine. PCM is interleaved. */
 export interface ProcessingBinding {
   resamplerCreate(options: {
@@ -57,13 +74,7 @@ export interface ProcessingBinding {
   loudnessAdd(meter: NativeObject, pcm: Int16Array): void;
   loudnessFigures(meter: NativeObject): Loudness;
 
-  /** An Ogg Opus file with `channels` encoded apart; `bitRate` is that of each, in bit/s. */
-  oggOpusCreate(options: {
-    sampleRate: number;
-    channels: number;
-    bitRate: number;
-    complexity: number;
-  }): NativeObject;
+  oggOpusCreate(options: OggOpusOptions): NativeObject;
   /** Encodes on the thread pool; the bytes belong behind those of the call before. Await each call. */
   oggOpusWrite(file: NativeObject, pcm: Int16Array): Promise<Uint8Array>;
   oggOpusFinish(file: NativeObject): Promise<Uint8Array>;

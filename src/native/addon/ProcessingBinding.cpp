@@ -36,7 +36,7 @@ constexpr uint32_t kMostDependencies = 64;
 
 /** One file; its calls run on the thread pool, one at a time. */
 struct OggOpusFile {
-  OggOpusFile(int rateHz, int channels, int bitRate, int complexity) : writer(rateHz, channels, bitRate, complexity) {}
+  OggOpusFile(int rateHz, int channels, const OggOpusOptions& options) : writer(rateHz, channels, options) {}
   std::mutex mutex;
   OggOpusWriter writer;
 };
@@ -206,11 +206,17 @@ class BytesWorker final : public Napi::AsyncWorker {
 
 Napi::Value oggOpusCreate(const Info& info) {
   const Fields fields(objectArgument(info, 0, "options"), "options");
+  OggOpusOptions options{.bitRate = fields.integer("bitRate", 6'000, 256'000),
+                         .complexity = fields.integer("complexity", 0, 10),
+                         .frameMs = fields.integer("frameMs", 10, 60, 20),
+                         .pagePerPacket = fields.boolean("pagePerPacket", false)};
+  if (options.frameMs != 10 && options.frameMs % 20 != 0) fields.fail("frameMs", "10, 20, 40 or 60");
+  if (fields.has("application"))
+    options.application =
+        static_cast<OggOpusOptions::Application>(fields.choice("application", {"voip", "audio", "lowdelay"}));
   return OggOpusObject::wrap(
       info.Env(), std::make_shared<OggOpusFile>(fields.integer("sampleRate", 8'000, 48'000),
-                                                fields.integer("channels", 1, OggOpusWriter::kMostChannels),
-                                                fields.integer("bitRate", 6'000, 256'000),
-                                                fields.integer("complexity", 0, 10)));
+                                                fields.integer("channels", 1, OggOpusWriter::kMostChannels), options));
 }
 Napi::Value oggOpusWrite(const Info& info) {
   const auto samples = pcmArgument(info, 1);

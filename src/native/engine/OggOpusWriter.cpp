@@ -12,8 +12,8 @@ namespace troupe {
 
 namespace {
 
-constexpr int kFramesPerSecond = 50;
-constexpr size_t kMostBytesPerChannel = 1500;
+/** The longest packet has three frames of 20 ms. */
+constexpr size_t kMostBytesPerChannel = 4500;
 constexpr uint8_t kFamilyMono = 0;
 constexpr uint8_t kFamilyVorbis = 1;
 constexpr uint8_t kFamilyDiscrete = 255;
@@ -29,20 +29,34 @@ void append(const ogg_page& page, std::vector<uint8_t>& out) {
   out.insert(out.end(), page.body, page.body + page.body_len);
 }
 
+int applicationOf(OggOpusOptions::Application application) {
+  switch (application) {
+    case OggOpusOptions::Application::voip:
+      return OPUS_APPLICATION_VOIP;
+    case OggOpusOptions::Application::lowDelay:
+      return OPUS_APPLICATION_RESTRICTED_LOWDELAY;
+    default:
+      return OPUS_APPLICATION_AUDIO;
+  }
+}
+
 }  // namespace
 
-OggOpusWriter::OggOpusWriter(int rateHz, int channels, int bitRate, int complexity)
+OggOpusWriter::OggOpusWriter(int rateHz, int channels, const OggOpusOptions& options)
     : rateHz_(rateHz),
       channels_(channels),
-      frameSamples_(static_cast<size_t>(rateHz / kFramesPerSecond * channels)),
+      frameMs_(options.frameMs),
+      pagePerPacket_(options.pagePerPacket),
+      frameSamples_(static_cast<size_t>(rateHz / 1'000 * options.frameMs * channels)),
       packet_(kMostBytesPerChannel * static_cast<size_t>(channels)) {
   std::array<unsigned char, kMostChannels> mapping{};
   for (size_t at = 0; at < mapping.size(); ++at) mapping[at] = static_cast<unsigned char>(at);
   int error = OPUS_OK;
-  encoder_ = opus_multistream_encoder_create(rateHz, channels, channels, 0, mapping.data(), OPUS_APPLICATION_AUDIO, &error);
+  encoder_ = opus_multistream_encoder_create(rateHz, channels, channels, 0, mapping.data(),
+                                            applicationOf(options.application), &error);
   if (encoder_ == nullptr) throw std::runtime_error(opus_strerror(error));
-  opus_multistream_encoder_ctl(encoder_, OPUS_SET_BITRATE(bitRate * channels));
-  opus_multistream_encoder_ctl(encoder_, OPUS_SET_COMPLEXITY(complexity));
+  opus_multistream_encoder_ctl(encoder_, OPUS_SET_BITRATE(options.bitRate * channels));
+  opus_multistream_encoder_ctl(encoder_, OPUS_SET_COMPLEXITY(options.complexity));
   int lookAhead = 0;
   opus_multistream_encoder_ctl(encoder_, OPUS_GET_LOOKAHEAD(&lookAhead));
   preSkip_ = static_cast<int>(ticks(lookAhead));
@@ -65,7 +79,7 @@ void OggOpusWriter::write(std::span<const int16_t> samples, std::vector<uint8_t>
 
 void OggOpusWriter::finish(std::vector<uint8_t>& out) {
   writeHeaders(out);
-  const int64_t frameTicks = 48'000 / kFramesPerSecond;
+  const int64_t frameTicks = 48 * frameMs_;
   // The encoder holds `preSkip_` back: silence pushes it out, and the last page says where the sound ends.
   for (bool last = false; !last;) {
     pending_.resize(frameSamples_, 0);
@@ -118,10 +132,10 @@ void OggOpusWriter::putHeader(std::vector<uint8_t>& bytes, int64_t number, std::
 }
 
 void OggOpusWriter::encode(const int16_t* frame, bool last, std::vector<uint8_t>& out) {
-  const int size = opus_multistream_encode(encoder_, frame, rateHz_ / kFramesPerSecond, packet_.data(),
+  const int size = opus_multistream_encode(encoder_, frame, rateHz_ / 1'000 * frameMs_, packet_.data(),
                                            static_cast<opus_int32>(packet_.size()));
   if (size < 0) throw std::runtime_error(opus_strerror(size));
-  encodedTicks_ += 48'000 / kFramesPerSecond;
+  encodedTicks_ += 48 * frameMs_;
   ogg_packet packet{};
   packet.packet = packet_.data();
   packet.bytes = size;
@@ -130,7 +144,7 @@ void OggOpusWriter::encode(const int16_t* frame, bool last, std::vector<uint8_t>
   packet.packetno = packets_++;
   ogg_stream_packetin(&stream_, &packet);
   ogg_page page;
-  while (ogg_stream_pageout(&stream_, &page) != 0) append(page, out);
+  while ((pagePerPacket_ ? ogg_stream_flush(&stream_, &page) : ogg_stream_pageout(&stream_, &page)) != 0) append(page, out);
 }
 
 }  // namespace troupe

@@ -10,6 +10,18 @@ struct OpusMSEncoder;
 
 namespace troupe {
 
+struct OggOpusOptions {
+  /** Of each channel, in bit/s. */
+  int bitRate = 32'000;
+  /** 0 to 10 */
+  int complexity = 5;
+  /** 10, 20, 40 or 60 */
+  int frameMs = 20;
+  enum class Application { voip, audio, lowDelay } application = Application::audio;
+  /** Each packet goes out in a page of its own, for whoever listens while it is written. */
+  bool pagePerPacket = false;
+};
+
 /**
  * Ogg Opus (RFC 7845) of interleaved samples, page by page. Channels are encoded apart, so that nothing of one is
  * heard in another: one is plain mono, two play as left and right everywhere, more are discrete channels (mapping
@@ -19,8 +31,8 @@ class OggOpusWriter {
  public:
   static constexpr int kMostChannels = 32;
 
-  /** `rateHz` is one that Opus takes; `bitRate` is that of each channel. */
-  OggOpusWriter(int rateHz, int channels, int bitRate, int complexity);
+  /** `rateHz` is one that Opus takes. */
+  OggOpusWriter(int rateHz, int channels, const OggOpusOptions& options);
   ~OggOpusWriter();
   OggOpusWriter(const OggOpusWriter&) = delete;
   OggOpusWriter& operator=(const OggOpusWriter&) = delete;
@@ -39,6 +51,8 @@ class OggOpusWriter {
 
   const int rateHz_;
   const int channels_;
+  const int frameMs_;
+  const bool pagePerPacket_;
   const size_t frameSamples_;
   OpusMSEncoder* encoder_ = nullptr;
   ogg_stream_state stream_{};

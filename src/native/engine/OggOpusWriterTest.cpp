@@ -66,6 +66,25 @@ Decoded decode(std::vector<uint8_t> file) {
   return decoded;
 }
 
+struct Page {
+  int packets = 0;
+  int64_t granule = 0;
+  bool last = false;
+};
+
+std::vector<Page> pagesOf(const std::vector<uint8_t>& file) {
+  std::vector<Page> pages;
+  ogg_sync_state sync;
+  ogg_sync_init(&sync);
+  std::memcpy(ogg_sync_buffer(&sync, static_cast<long>(file.size())), file.data(), file.size());
+  ogg_sync_wrote(&sync, static_cast<long>(file.size()));
+  ogg_page page;
+  while (ogg_sync_pageout(&sync, &page) == 1)
+    pages.push_back({.packets = ogg_page_packets(&page), .granule = ogg_page_granulepos(&page), .last = ogg_page_eos(&page) != 0});
+  ogg_sync_clear(&sync);
+  return pages;
+}
+
 /** Tones on the channels named, silence on the others. */
 std::vector<int16_t> tones(int rateHz, int channels, int loud, int lengthMs) {
   std::vector<int16_t> pcm(static_cast<size_t>(rateHz) / 1000 * static_cast<size_t>(lengthMs * channels));
@@ -88,7 +107,7 @@ double rms(const Decoded& decoded, int channel) {
 TEST_SUITE("OggOpusWriter") {
   TEST_CASE("writes a file that lasts as long as what was written, at every rate") {
     for (const int rateHz : {8'000, 16'000, 24'000, 48'000}) {
-      OggOpusWriter writer(rateHz, 1, 32'000, 5);
+      OggOpusWriter writer(rateHz, 1, {});
       std::vector<uint8_t> file;
       const auto pcm = tones(rateHz, 1, 0, 1'234);
       for (size_t at = 0; at < pcm.size(); at += 777)
@@ -104,7 +123,7 @@ TEST_SUITE("OggOpusWriter") {
 
   TEST_CASE("keeps channels apart: what one says is not heard in the other") {
     for (const int channels : {2, 5}) {
-      OggOpusWriter writer(48'000, channels, 32'000, 5);
+      OggOpusWriter writer(48'000, channels, {});
       std::vector<uint8_t> file;
       writer.write(tones(48'000, channels, 1, 1'000), file);
       writer.finish(file);
@@ -118,10 +137,35 @@ TEST_SUITE("OggOpusWriter") {
   }
 
   TEST_CASE("writes a whole file even of nothing") {
-    OggOpusWriter writer(48'000, 2, 32'000, 5);
+    OggOpusWriter writer(48'000, 2, {});
     std::vector<uint8_t> file;
     writer.finish(file);
     CHECK(decode(file).ended);
     CHECK(decode(file).pcm.empty());
+  }
+
+  TEST_CASE("puts each packet into a page of its own, of any length and application") {
+    using Application = OggOpusOptions::Application;
+    for (const auto application : {Application::voip, Application::audio, Application::lowDelay}) {
+      for (const int frameMs : {10, 20, 40, 60}) {
+        OggOpusWriter writer(16'000, 1, {.frameMs = frameMs, .application = application, .pagePerPacket = true});
+        std::vector<uint8_t> file;
+        const auto pcm = tones(16'000, 1, 0, 240);
+        for (size_t at = 0; at < pcm.size(); at += 160) {
+          const size_t before = file.size();
+          writer.write(std::span(pcm).subspan(at, 160), file);
+          const bool isFull = (at / 160 + 1) * 10 % static_cast<size_t>(frameMs) == 0;
+          CHECK((file.size() > before) == (isFull || at == 0));
+        }
+        writer.finish(file);
+        const auto pages = pagesOf(file);
+        for (size_t at = 2; at < pages.size(); ++at) {
+          CHECK(pages[at].packets == 1);
+          CHECK(pages[at].last == (at + 1 == pages.size()));
+          if (!pages[at].last) CHECK(pages[at].granule == static_cast<int64_t>(at - 1) * 48 * frameMs);
+        }
+        CHECK(pages.size() >= 2 + static_cast<size_t>(240 / frameMs));
+      }
+    }
   }
 }
