@@ -1,5 +1,13 @@
 // The machines behind connections, tracks, sources and sinks, for people who compose statecharts of their own,
 // and the feed of what every actor of this process does.
+export type { AvatarDriver, AvatarLinkEvent } from "./avatar/avatar.driver.ts";
+export {
+  type AvatarDeadlines,
+  type AvatarEvent,
+  type AvatarMachineInput,
+  DEFAULT_AVATAR_DEADLINES,
+} from "./avatar/avatar.logic.ts";
+export { avatarMachine } from "./avatar/avatar.machine.ts";
 export type {
   ConnectionDriver,
   DialReason,
