@@ -28,7 +28,7 @@ export interface Loudness {
 }
 
 /** An Ogg Opus file whose channels are encoded apart. */
-export interface OggOpusOptions {
+interface OggOpusOptions {
   /** Hz: 8000, 12000, 16000, 24000 or 48000. */
   sampleRate: number;
   channels: number;
