@@ -9,7 +9,9 @@ import type {
   EngineSource,
   Level,
 } from "./engine.ts";
-import { cryptorState, type EngineFrameCryptor } from "./frameTransforms.ts";
+import { cryptorState, type EngineFrameCryptor, type EngineFrameRelay } from "./frameTransforms.ts";
+
+const NO_BYTES: Uint8Array = new Uint8Array();
 
 /** Hands each record of a batch to the object that its handle names. A record of a closed handle is let go. */
 export class Batches {
@@ -20,13 +22,14 @@ export class Batches {
   readonly senders = new Map<number, EngineSender["events"]>();
   readonly levels = new Map<number, TypedEvents<{ level: [level: Level] }>>();
   readonly cryptors = new Map<number, EngineFrameCryptor["events"]>();
+  readonly relays = new Map<number, EngineFrameRelay["events"]>();
   readonly sinks = new Map<number, EngineSink>();
 
   /** True from when the engine has stopped: no handle of it is left. */
   ended = false;
 
   /** The engine's callback: once a tick at the most, never from two threads. */
-  readonly deliver = (records: Float64Array, pcm: Int16Array, texts: string[]): void => {
+  readonly deliver = (records: Float64Array, pcm: Int16Array, texts: string[], bytes = NO_BYTES): void => {
     for (let at = 0; at < records.length; at += RECORD_STRIDE) {
       const kind = records[at]!;
       const handle = records[at + 1]!;
@@ -35,6 +38,8 @@ export class Batches {
       if (kind === RecordKind.frame) this.#frame(handle, pcm, a, b, records[at + 4]!, records[at + 5]!);
       else if (kind === RecordKind.cryptorState)
         this.#cryptor(handle, cryptorState(a), b, records[at + 4]!, records[at + 5]!);
+      else if (kind === RecordKind.encodedFrame)
+        this.relays.get(handle)?.emit("frame", a, bytes.subarray(b, b + records[at + 4]!));
       else this.#event(kind, handle, a, b, records[at + 4]!, texts);
     }
   };

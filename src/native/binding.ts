@@ -35,6 +35,8 @@ export const RecordKind = {
    * wanted; for keyRatcheted the steps of the ratchet, and how often the key at this index had been set
    */
   cryptorState: 12,
+  /** frame relay, the frame's number, offset into the batch's bytes, length: an RTP header (RFC 3550), then the frame */
+  encodedFrame: 13,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
@@ -53,8 +55,8 @@ export type CryptorState = (typeof CRYPTOR_STATES)[number];
 /** Numbers per record: kind, handle, and up to four values in the order that {@link RecordKind} gives. */
 export const RECORD_STRIDE = 6;
 
-/** The callback of the batch. Both views are over native memory and valid only until it returns. */
-type BatchCallback = (records: Float64Array, pcm: Int16Array, texts: string[]) => void;
+/** The callback of the batch. The views are over native memory and valid only until it returns. */
+type BatchCallback = (records: Float64Array, pcm: Int16Array, texts: string[], bytes: Uint8Array) => void;
 
 export interface HeaderExtensionIds {
   mid?: number;
@@ -146,6 +148,25 @@ export interface FrameCryptorOptions {
   failureTolerance: number;
   /** What the server appends to silence of its own; empty for none. */
   serverTrailer: Uint8Array;
+}
+
+export interface FrameRelayOptions {
+  /** Frames that are away at most, 1 to 1024; the one that is away longest makes room. */
+  maximumFrames: number;
+  /** Frames that come back later than this are dropped, in ms. */
+  maximumHoldMs: number;
+}
+
+/** What became of the encoded frames that a transform got. */
+export interface FrameTransformStats {
+  frames: number;
+  passed: number;
+  /** Never came out: could not be transformed, or were not given back. */
+  dropped: number;
+  /** Were given back too late to be sent or heard. */
+  late: number;
+  /** Are held back now. */
+  waiting: number;
 }
 
 export interface SinkOptions {
@@ -327,6 +348,10 @@ interface EngineBinding {
   frameCryptorSetCandidates(cryptor: number, index: number, keys: Uint8Array[]): void;
   frameCryptorSetKeyIndex(cryptor: number, index: number): void;
   frameCryptorSetEnabled(cryptor: number, enabled: boolean): void;
+  frameRelayCreate(options: FrameRelayOptions): number;
+  /** Gives a frame back. False when it comes too late, or the relay is closed. */
+  frameRelayEnqueue(relay: number, frameNumber: number, frame: Uint8Array): boolean;
+  frameTransformStats(transform: number): FrameTransformStats;
   /** Streams that it is on keep it. */
   frameTransformClose(transform: number): void;
   /** What encoded frames pass: a sender's behind the encoder, a receiver's as they arrive. 0 for nothing. */

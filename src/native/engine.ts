@@ -4,6 +4,7 @@ import type {
   EngineStats,
   ForwarderOptions,
   FrameCryptorOptions,
+  FrameRelayOptions,
   HeaderExtensionIds,
   NativeBinding,
   OpusParameters,
@@ -13,7 +14,7 @@ import type {
   SinkOptions,
   SourceOptions,
 } from "./binding.ts";
-import { EngineFrameCryptor, type EngineFrameTransform } from "./frameTransforms.ts";
+import { EngineFrameCryptor, EngineFrameRelay, type EngineFrameTransform } from "./frameTransforms.ts";
 import { NativeHandle } from "./handles.ts";
 import { loadBinding } from "./load.ts";
 import type { NativeObject, ProcessingOptions } from "./processing.ts";
@@ -138,6 +139,11 @@ export class Engine {
 
   createFrameCryptor(options: FrameCryptorOptions): EngineFrameCryptor {
     return new EngineFrameCryptor(this.binding, this.#batches, options);
+  }
+
+  /** Its frames cross to JavaScript and come back: see {@link EngineFrameRelay}. */
+  createFrameRelay(options: FrameRelayOptions): EngineFrameRelay {
+    return new EngineFrameRelay(this.binding, this.#batches, options);
   }
 
   createSink(options: SinkOptions): EngineSink {

@@ -4,6 +4,8 @@ import {
   CRYPTOR_STATES,
   type CryptorState,
   type FrameCryptorOptions,
+  type FrameRelayOptions,
+  type FrameTransformStats,
   type NativeBinding,
 } from "./binding.ts";
 import { NativeHandle } from "./handles.ts";
@@ -15,6 +17,11 @@ export abstract class EngineFrameTransform extends NativeHandle {
   constructor(binding: NativeBinding, batches: Batches, handle: number, what: string) {
     super(handle, what, batches);
     this.binding = binding;
+  }
+
+  /** What became of its frames so far. */
+  stats(): FrameTransformStats {
+    return this.binding.frameTransformStats(this.handle);
   }
 
   protected free(handle: number): void {
@@ -67,6 +74,33 @@ export class EngineFrameCryptor extends EngineFrameTransform {
 
   protected release(handle: number): void {
     this.#batches.cryptors.delete(handle);
+  }
+}
+
+/** Hands the frames of one stream to JavaScript, and takes them back when they come. */
+export class EngineFrameRelay extends EngineFrameTransform {
+  readonly events = new TypedEvents<{
+    /**
+     * `packet` is an RTP header without extensions (RFC 3550, section 5.1) and the frame; valid only until the
+     * listener returns.
+     */
+    frame: [frameNumber: number, packet: Uint8Array];
+  }>();
+  readonly #batches: Batches;
+
+  constructor(binding: NativeBinding, batches: Batches, options: FrameRelayOptions) {
+    super(binding, batches, binding.frameRelayCreate(options), "frame relay");
+    this.#batches = batches;
+    batches.relays.set(this.handle, this.events);
+  }
+
+  /** Gives a frame back. False when it comes too late, or this is closed. */
+  enqueue(frameNumber: number, frame: Uint8Array): boolean {
+    return !this.closed && this.binding.frameRelayEnqueue(this.handle, frameNumber, frame);
+  }
+
+  protected release(handle: number): void {
+    this.#batches.relays.delete(handle);
   }
 }
 

@@ -6,6 +6,7 @@ export type {
   EngineStats,
   ForwarderOptions,
   FrameCryptorOptions,
+  FrameTransformStats,
   HeaderExtensionIds,
   InboundRtpStats,
   NativeBinding,
@@ -39,7 +40,7 @@ export {
   type FilterOptions,
   type Level,
 } from "./engine.ts";
-export { EngineFrameCryptor, EngineFrameTransform } from "./frameTransforms.ts";
+export { EngineFrameCryptor, EngineFrameRelay, EngineFrameTransform } from "./frameTransforms.ts";
 export { NativeHandle } from "./handles.ts";
 export { loadBinding } from "./load.ts";
 export type { Loudness, NativeObject, ProcessingOptions, ResamplerQuality } from "./processing.ts";

@@ -197,6 +197,26 @@ void frameCryptorSetEnabled(const Info& info) {
   if (!info[1].IsBoolean()) throw Napi::TypeError::New(info.Env(), "Expected a boolean for enabled");
   engineOf(info).frameCryptor(handleArgument(info, 0)).setEnabled(info[1].As<Napi::Boolean>());
 }
+Napi::Value frameRelayCreate(const Info& info) {
+  const Fields fields(objectArgument(info, 0, "options"), "options");
+  FrameRelayOptions options;
+  options.maximumFrames =
+      static_cast<size_t>(fields.integer("maximumFrames", 1, static_cast<int>(FrameRelay::kMaximumFrames)));
+  options.maximumHoldUs = int64_t{fields.integer("maximumHoldMs", 1, static_cast<int>(kMaximumMs))} * 1000;
+  return number(info, engineOf(info).createFrameRelay(options));
+}
+Napi::Value frameRelayEnqueue(const Info& info) {
+  const auto frameNumber = static_cast<uint64_t>(numberArgument(info, 1, "number", 0, kMaximumTimeUs));
+  const auto frame = bytesOf(info[2], "frame");
+  Engine* engine = engineIfRunning(info);
+  return Napi::Boolean::New(info.Env(),
+                            engine != nullptr && engine->enqueueFrame(handleArgument(info, 0), frameNumber, frame));
+}
+Napi::Value frameTransformStats(const Info& info) {
+  const Engine* engine = engineIfRunning(info);
+  return frameTransformObject(info.Env(), engine == nullptr ? FrameTransformCounts{}
+                                                            : engine->frameTransformCounts(handleArgument(info, 0)));
+}
 void frameTransformClose(const Info& info) {
   if (Engine* engine = engineIfRunning(info)) engine->closeFrameTransform(handleArgument(info, 0));
 }
@@ -280,6 +300,9 @@ void registerEngine(Napi::Env, Napi::Object exports) {
   add<frameCryptorSetCandidates>(exports, "frameCryptorSetCandidates");
   add<frameCryptorSetKeyIndex>(exports, "frameCryptorSetKeyIndex");
   add<frameCryptorSetEnabled>(exports, "frameCryptorSetEnabled");
+  add<frameRelayCreate>(exports, "frameRelayCreate");
+  add<frameRelayEnqueue>(exports, "frameRelayEnqueue");
+  add<frameTransformStats>(exports, "frameTransformStats");
   add<frameTransformClose>(exports, "frameTransformClose");
   add<senderSetTransform>(exports, "senderSetTransform");
   add<receiverSetTransform>(exports, "receiverSetTransform");

@@ -63,19 +63,20 @@ void EngineHost::deliver(Napi::Env env, Napi::Function onBatch) {
 
 bool EngineHost::handOver(Napi::Env env, Napi::Function onBatch) {
   const Napi::HandleScope scope(env);
-  napi_value arguments[3];
+  napi_value arguments[4];
   try {
     arguments[0] = records_.copy(env, taken_.records, napi_float64_array);
     arguments[1] = pcm_.copy(env, taken_.pcm, napi_int16_array);
     const auto texts = Napi::Array::New(env, taken_.texts.size());
     for (uint32_t at = 0; at < taken_.texts.size(); ++at) texts.Set(at, Napi::String::New(env, taken_.texts[at]));
     arguments[2] = texts;
+    arguments[3] = bytes_.copy(env, taken_.bytes, napi_uint8_array);
   } catch (const Napi::Error&) {
     // Nothing can be made any more in an environment that is being terminated.
     return false;
   }
   napi_value exception = nullptr;
-  if (napi_call_function(env, env.Undefined(), onBatch, 3, arguments, nullptr) != napi_pending_exception) return true;
+  if (napi_call_function(env, env.Undefined(), onBatch, 4, arguments, nullptr) != napi_pending_exception) return true;
   if (napi_get_and_clear_last_exception(env, &exception) == napi_ok) napi_fatal_exception(env, exception);
   return true;
 }

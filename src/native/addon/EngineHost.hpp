@@ -57,6 +57,7 @@ class EngineHost {
   Batch taken_;
   SharedBuffer<double> records_;
   SharedBuffer<int16_t> pcm_;
+  SharedBuffer<uint8_t> bytes_;
 };
 
 }  // namespace troupe::addon

@@ -109,6 +109,16 @@ Napi::Object engineStatsObject(Napi::Env env, const Engine::Stats& stats) {
   return object;
 }
 
+Napi::Object frameTransformObject(Napi::Env env, const FrameTransformCounts& counts) {
+  return Writer(env)
+      .set("frames", counts.frames)
+      .set("passed", counts.passed)
+      .set("dropped", counts.dropped)
+      .set("late", counts.late)
+      .set("waiting", counts.waiting)
+      .object();
+}
+
 Napi::Object peerStatsObject(Napi::Env env, const Engine::PeerStats& stats) {
   auto inbound = Napi::Array::New(env, stats.inbound.size());
   for (uint32_t at = 0; at < stats.inbound.size(); ++at) inbound.Set(at, inboundObject(env, stats.inbound[at]));

@@ -33,6 +33,9 @@ class BatchQueue {
   /** An event whose third value points at a text. */
   void textEvent(RecordKind kind, uint32_t handle, double a, double b, const std::string& text);
 
+  /** False when there is no room for it. */
+  bool encodedFrame(uint32_t transform, uint64_t number, const FrameInfo& info, std::span<const uint8_t> frame);
+
   /** Closes the batch that is being filled; true when there is something for JavaScript to take. */
   bool flush();
 

@@ -55,6 +55,7 @@ void Engine::stop() {
   senders_.clear();
   sinks_.clear();
   frameCryptors_.clear();
+  frameRelays_.clear();
   mixers_.clear();
   mixMinuses_.clear();
   filters_.clear();
@@ -85,6 +86,7 @@ Engine::Stats Engine::stats() const {
                    {"filters", filters_.size()},
                    {"forwarders", forwarders_.size()},
                    {"frameCryptors", frameCryptors_.size()},
+                   {"frameRelays", frameRelays_.size()},
                    {"encoders", AudioEncoder::alive()},
                    {"decoders", AudioDecoder::alive()}};
   return stats;

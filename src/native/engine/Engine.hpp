@@ -11,6 +11,7 @@
 
 #include "BatchQueue.hpp"
 #include "FrameCryptor.hpp"
+#include "FrameRelay.hpp"
 #include "Peer.hpp"
 #include "Scheduler.hpp"
 #include "Source.hpp"
@@ -88,6 +89,10 @@ class Engine {
 
   uint32_t createFrameCryptor(FrameCryptorOptions options);
   FrameCryptor& frameCryptor(uint32_t handle) const;
+  uint32_t createFrameRelay(FrameRelayOptions options);
+  /** False when the frame comes too late, or its relay is closed. */
+  bool enqueueFrame(uint32_t relay, uint64_t number, std::span<const uint8_t> frame);
+  FrameTransformCounts frameTransformCounts(uint32_t transform) const;
   /** What encoded frames pass; 0 for nothing. */
   void setSenderTransform(uint32_t sender, uint32_t transform);
   void setReceiverTransform(uint32_t receiver, uint32_t transform);
@@ -163,6 +168,7 @@ class Engine {
   std::unordered_map<uint32_t, MixerEntry> mixers_;
   std::unordered_map<uint32_t, FilterEntry> filters_;
   std::unordered_map<uint32_t, std::shared_ptr<FrameCryptor>> frameCryptors_;
+  std::unordered_map<uint32_t, std::shared_ptr<FrameRelay>> frameRelays_;
   std::unordered_map<uint32_t, std::shared_ptr<Source>> sources_;
   std::unordered_map<uint32_t, std::shared_ptr<EncodedSource>> encodedSources_;
   /** Mix-minus to its mixer. */

@@ -60,6 +60,19 @@ std::span<const uint8_t> FrameCryptor::transform(const FrameInfo& info, std::spa
                                                  std::span<uint8_t> out) {
   std::lock_guard lock(mutex_);
   if (!enabled_ || frame.empty()) return frame;
+  const auto outcome = apply(info, frame, out);
+  ++counts_.frames;
+  ++(outcome.empty() ? counts_.dropped : counts_.passed);
+  return outcome;
+}
+
+FrameTransformCounts FrameCryptor::counts(int64_t) const {
+  std::lock_guard lock(mutex_);
+  return counts_;
+}
+
+std::span<const uint8_t> FrameCryptor::apply(const FrameInfo& info, std::span<const uint8_t> frame,
+                                             std::span<uint8_t> out) {
   if (out.size() < frame.size() + kOverheadBytes) {
     report(CryptorState::internalError, keyIndex_);
     return {};

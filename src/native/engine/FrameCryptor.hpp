@@ -71,6 +71,7 @@ class FrameCryptor final : public FrameTransform {
 
   std::span<const uint8_t> transform(const FrameInfo& info, std::span<const uint8_t> frame,
                                      std::span<uint8_t> out) override;
+  FrameTransformCounts counts(int64_t nowUs) const override;
 
  private:
   struct Slot {
@@ -83,6 +84,7 @@ class FrameCryptor final : public FrameTransform {
   };
 
   Slot& slotAt(size_t index);
+  std::span<const uint8_t> apply(const FrameInfo& info, std::span<const uint8_t> frame, std::span<uint8_t> out);
   std::span<const uint8_t> encrypt(const FrameInfo& info, std::span<const uint8_t> frame, std::span<uint8_t> out);
   std::span<const uint8_t> decrypt(std::span<const uint8_t> frame, std::span<uint8_t> out);
   std::span<const uint8_t> openServerFrame(std::span<const uint8_t> frame) const;
@@ -97,12 +99,13 @@ class FrameCryptor final : public FrameTransform {
   const FrameCryptorOptions options_;
   const std::shared_ptr<BatchQueue> batches_;
 
-  std::mutex mutex_;
+  mutable std::mutex mutex_;
   std::vector<Slot> slots_;
   size_t keyIndex_ = 0;
   uint32_t counter_;
   bool enabled_ = true;
   CryptorState state_ = CryptorState::fresh;
+  FrameTransformCounts counts_;
 };
 
 }  // namespace troupe

@@ -17,11 +17,16 @@ struct FrameInfo {
   /** In units of the codec's RTP clock. */
   uint32_t timestamp = 0;
   uint8_t payloadType = 0;
-  /** Of a received frame: its packet's, and when that came. */
+  /** Process-monotonic: when it was encoded, when its packet came, or when it was given back. */
+  int64_t timeUs = 0;
+  /** Of a received frame: its packet's, and how it came. */
   uint16_t sequenceNumber = 0;
-  int64_t arrivalUs = 0;
-  /** Of a frame to be sent. */
+  bool isCopy = false;
+  bool isRetransmitted = false;
+  bool repairsPrevious = false;
+  /** Of a frame to be sent: the tick that its first sample belongs to, and when that was due. */
   int64_t startTick = 0;
+  int64_t startUs = 0;
   bool beginsTalkspurt = false;
   RtpAudioLevel level;
 };
@@ -30,7 +35,20 @@ struct FrameInfo {
 class FrameOutlet {
  public:
   virtual ~FrameOutlet() = default;
-  virtual void resume(const FrameInfo& info, std::span<const uint8_t> frame) = 0;
+  /** False when it comes too late to be of use. */
+  virtual bool resume(const FrameInfo& info, std::span<const uint8_t> frame) = 0;
+};
+
+/** What became of the frames of one stream. */
+struct FrameTransformCounts {
+  uint64_t frames = 0;
+  uint64_t passed = 0;
+  /** Never came out: could not be transformed, or were not given back. */
+  uint64_t dropped = 0;
+  /** Were given back too late. */
+  uint64_t late = 0;
+  /** Are held back now. */
+  uint64_t waiting = 0;
 };
 
 /**
@@ -54,8 +72,14 @@ class FrameTransform {
   virtual std::span<const uint8_t> transform(const FrameInfo& info, std::span<const uint8_t> frame,
                                              std::span<uint8_t> out) = 0;
 
+  /** Whether it holds frames back, and itself counts those that never go on. */
+  virtual bool holds() const { return false; }
+
   /** The stream that it is put on; before the first frame, and expired when it is taken off. */
   virtual void setOutlet(std::weak_ptr<FrameOutlet>) {}
+
+  /** Any thread. */
+  virtual FrameTransformCounts counts(int64_t nowUs) const = 0;
 };
 
 /** Room for what a transform writes. */

@@ -137,7 +137,9 @@ std::shared_ptr<SenderStream> Peer::replaceSender(SenderStream& sender, SenderOp
   if (const auto position = sender.retire()) positions_.remember(sender.ssrc(), *position);
   const auto position = positions_.of(options.ssrc);
   auto next = std::make_shared<SenderStream>(sender.handle(), std::move(options), wire_, position);
-  next->setTransform(sender.transform());
+  const auto transform = sender.transform();
+  if (transform) transform->setOutlet(next);
+  next->setTransform(transform);
   next->feedback().goOnFrom(sender.feedback());
   for (auto& held : senders_)
     if (held.get() == &sender) held = next;

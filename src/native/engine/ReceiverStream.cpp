@@ -154,25 +154,46 @@ void ReceiverStream::insertRedundant(const Arrived& arrived, int64_t arrivalUs) 
 
 bool ReceiverStream::insertFrame(EncodedFrame frame, uint8_t payloadType, int64_t arrivalUs) {
   const CodecParameters* codec = codecFor(payloadType);
-  const auto decoded = codec == nullptr ? std::nullopt : audioCodecOf(codec->name);
-  if (!decoded || frame.payload.empty()) return false;
+  if (codec == nullptr || !audioCodecOf(codec->name) || frame.payload.empty()) return false;
+  if (!transform_) return play(frame, payloadType, arrivalUs).has_value();
   TransformedFrame room;
   frame.payload = transformed(frame, payloadType, arrivalUs, room);
-  if (frame.payload.empty()) {
-    wire_->drops.add(DropReason::heldByTransform);
-    return false;
-  }
+  if (!frame.payload.empty()) return play(frame, payloadType, arrivalUs).has_value();
+  if (transform_->holds()) return true;
+  wire_->drops.add(DropReason::heldByTransform);
+  return false;
+}
+
+bool ReceiverStream::resume(const FrameInfo& info, std::span<const uint8_t> payload) {
+  std::lock_guard lock(mutex_);
+  if (!isPulled_ || payload.empty()) return false;
+  EncodedFrame frame;
+  if (info.isRetransmitted) frame.origin = EncodedFrame::Origin::retransmission;
+  if (info.isCopy) frame.origin = EncodedFrame::Origin::copy;
+  frame.ssrc = info.ssrc;
+  frame.sequenceNumber = info.sequenceNumber;
+  frame.timestamp = info.timestamp;
+  frame.repairsPrevious = info.repairsPrevious;
+  frame.payload = payload;
+  const auto inserted = play(frame, info.payloadType, info.timeUs);
+  return inserted && *inserted != JitterBuffer::Inserted::late;
+}
+
+std::optional<JitterBuffer::Inserted> ReceiverStream::play(EncodedFrame frame, uint8_t payloadType, int64_t arrivalUs) {
+  const CodecParameters* codec = codecFor(payloadType);
+  const auto decoded = codec == nullptr ? std::nullopt : audioCodecOf(codec->name);
+  if (!decoded) return std::nullopt;
   frame.codec = *decoded;
   frame.duration = static_cast<uint32_t>(AudioDecoder::durationAt48kHz(*decoded, frame.payload));
   if (frame.duration == 0) {
     wire_->drops.add(DropReason::decodeFailed);
-    return false;
+    return std::nullopt;
   }
   frame.repairsPrevious = frame.repairsPrevious || AudioDecoder::hasFec(*decoded, frame.payload);
   if (frame.origin != EncodedFrame::Origin::copy) frameUs_ = int64_t{frame.duration} * 1'000'000 / kMaximumRateHz;
   const auto inserted = playout_->insert(frame, arrivalUs);
   if (frame.origin != EncodedFrame::Origin::copy) countInserted(inserted);
-  return true;
+  return inserted;
 }
 
 void ReceiverStream::countInserted(JitterBuffer::Inserted inserted) {
@@ -180,21 +201,23 @@ void ReceiverStream::countInserted(JitterBuffer::Inserted inserted) {
   if (inserted == JitterBuffer::Inserted::rejected) wire_->drops.add(DropReason::outOfRange);
 }
 
-void ReceiverStream::setTransform(std::shared_ptr<FrameTransform> transform) {
+std::shared_ptr<FrameTransform> ReceiverStream::setTransform(std::shared_ptr<FrameTransform> transform) {
   std::lock_guard lock(mutex_);
-  transform_ = std::move(transform);
+  return std::exchange(transform_, std::move(transform));
 }
 
 std::span<const uint8_t> ReceiverStream::transformed(const EncodedFrame& frame, uint8_t payloadType, int64_t arrivalUs,
                                                      std::span<uint8_t> out) {
-  if (!transform_) return frame.payload;
   if (frame.payload.size() > FrameTransform::kMaximumFrameBytes) return {};
   FrameInfo info;
   info.ssrc = frame.ssrc;
   info.timestamp = frame.timestamp;
   info.payloadType = payloadType;
   info.sequenceNumber = frame.sequenceNumber;
-  info.arrivalUs = arrivalUs;
+  info.timeUs = arrivalUs;
+  info.isCopy = frame.origin == EncodedFrame::Origin::copy;
+  info.isRetransmitted = frame.origin == EncodedFrame::Origin::retransmission;
+  info.repairsPrevious = frame.repairsPrevious;
   return transform_->transform(info, frame.payload, out);
 }
 

@@ -31,7 +31,7 @@ class PacketTap {
  * redundant ones are taken apart (RFC 2198), and the frames wait in the playout. They are decoded on a codec thread, and
  * only while someone pulls.
  */
-class ReceiverStream final : public Producer {
+class ReceiverStream final : public Producer, public FrameOutlet {
  public:
   /** SSRCs that are told apart at a time; the one that was quiet longest makes room. */
   static constexpr size_t kMaximumSsrcs = 4;
@@ -51,8 +51,10 @@ class ReceiverStream final : public Producer {
   void receive(const RtpPacket& packet, const HeaderExtensionIds& ids, int64_t arrivalUs);
   /** False when the SSRC is not one of its own. */
   bool onSenderReport(uint32_t ssrc, const SenderInfo& info, int64_t arrivalUs);
-  /** What its frames pass before the jitter buffer; null for nothing. Taps see packets as they came. */
-  void setTransform(std::shared_ptr<FrameTransform> transform);
+  /** What its frames pass before the jitter buffer; null for nothing. Gives what was there. Taps see packets as they came. */
+  std::shared_ptr<FrameTransform> setTransform(std::shared_ptr<FrameTransform> transform);
+  /** A frame that its transform held back; the delay of that is jitter like any other. */
+  bool resume(const FrameInfo& info, std::span<const uint8_t> payload) override;
   void addTap(std::shared_ptr<PacketTap> tap);
   void removeTap(const PacketTap* tap);
   /** Fills `requests` with sequence numbers to ask for; `ssrc` says of which stream. */
@@ -109,6 +111,8 @@ class ReceiverStream final : public Producer {
                                        std::span<uint8_t> out);
   /** False when nothing here decodes it. */
   bool insertFrame(EncodedFrame frame, uint8_t payloadType, int64_t arrivalUs);
+  /** Gives what is transformed to the playout; nothing when it is no frame of the codec. */
+  std::optional<JitterBuffer::Inserted> play(EncodedFrame frame, uint8_t payloadType, int64_t arrivalUs);
   void countInserted(JitterBuffer::Inserted inserted);
   bool isRoundTripKnown(int64_t nowUs) const { return nowUs - roundTripKnownUs_ < kRoundTripMemoryUs; }
   void learnRoundTrip(int64_t roundTripUs, int64_t nowUs);

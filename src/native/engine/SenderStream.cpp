@@ -69,20 +69,32 @@ void SenderStream::send(const EncodedPacket& packet, const Tick& tick) {
     countUnsent();
     return;
   }
+  const FrameInfo info = infoOf(packet, tick);
   TransformedFrame room;
-  EncodedPacket outgoing = packet;
-  outgoing.payload = transformed(packet, room);
-  if (outgoing.payload.empty()) {
-    wire_->drops.add(DropReason::heldByTransform);
-    return;
+  const auto frame = transformed(info, packet.payload, room);
+  if (!frame.empty()) sendFrame(info, frame);
+}
+
+bool SenderStream::resume(const FrameInfo& info, std::span<const uint8_t> frame) {
+  {
+    std::lock_guard lock(mutex_);
+    // One of the codec before would be taken for one of this.
+    if (retired_ || info.payloadType != options_.codec.payloadType) return false;
+    if (started_ && static_cast<int32_t>(info.timestamp - lastTimestamp_) <= 0) return false;
   }
+  if (wire_->isWritable()) sendFrame(info, frame);
+  else countUnsent();
+  return true;
+}
+
+void SenderStream::sendFrame(const FrameInfo& info, std::span<const uint8_t> frame) {
   const HeaderExtensionIds ids = wire_->extensionIds();
   std::array<uint8_t, kMaximumRtpPacketBytes> buffer;
   size_t size = 0;
   {
     std::lock_guard lock(mutex_);
     if (retired_) return;
-    size = build(outgoing, buffer, tick, ids);
+    size = build(info, frame, buffer, ids);
   }
   if (size == 0) {
     wire_->drops.add(DropReason::tooLarge);
@@ -91,9 +103,9 @@ void SenderStream::send(const EncodedPacket& packet, const Tick& tick) {
   wire_->sendRtp(std::span(buffer).first(size));
 }
 
-void SenderStream::setTransform(std::shared_ptr<FrameTransform> transform) {
+std::shared_ptr<FrameTransform> SenderStream::setTransform(std::shared_ptr<FrameTransform> transform) {
   std::lock_guard lock(mutex_);
-  transform_ = std::move(transform);
+  return std::exchange(transform_, std::move(transform));
 }
 
 std::shared_ptr<FrameTransform> SenderStream::transform() const {
@@ -101,50 +113,55 @@ std::shared_ptr<FrameTransform> SenderStream::transform() const {
   return transform_;
 }
 
-std::span<const uint8_t> SenderStream::transformed(const EncodedPacket& packet, std::span<uint8_t> out) {
+std::span<const uint8_t> SenderStream::transformed(const FrameInfo& info, std::span<const uint8_t> frame,
+                                                   std::span<uint8_t> out) {
   const auto transform = this->transform();
-  if (!transform) return packet.payload;
-  FrameInfo info;
-  info.ssrc = options_.ssrc;
-  info.timestamp = timestampOf(packet);
-  info.payloadType = options_.codec.payloadType;
-  info.startTick = packet.startTick;
-  info.beginsTalkspurt = packet.beginsTalkspurt;
-  info.level = packet.level;
-  return transform->transform(info, packet.payload, out);
+  if (!transform) return frame;
+  const auto outcome = transform->transform(info, frame, out);
+  if (outcome.empty() && !transform->holds()) wire_->drops.add(DropReason::heldByTransform);
+  return outcome;
 }
 
-uint32_t SenderStream::timestampOf(const EncodedPacket& packet) const {
-  return timestampOffset_ + static_cast<uint32_t>(packet.startTick * unitsPerTick());
+FrameInfo SenderStream::infoOf(const EncodedPacket& packet, const Tick& tick) const {
+  FrameInfo info;
+  info.ssrc = options_.ssrc;
+  info.timestamp = timestampOffset_ + static_cast<uint32_t>(packet.startTick * unitsPerTick());
+  info.payloadType = static_cast<uint8_t>(options_.codec.payloadType);
+  info.timeUs = tick.timeUs;
+  info.startTick = packet.startTick;
+  info.startUs = tick.timeUs - (tick.number - packet.startTick) * kTickUs;
+  info.beginsTalkspurt = packet.beginsTalkspurt;
+  info.level = packet.level;
+  return info;
 }
 
 int64_t SenderStream::unitsPerTick() const {
   return static_cast<int64_t>(options_.codec.clockRate) / kTicksPerSecond;
 }
 
-size_t SenderStream::build(const EncodedPacket& packet, std::span<uint8_t> buffer, const Tick& tick,
+size_t SenderStream::build(const FrameInfo& info, std::span<const uint8_t> frame, std::span<uint8_t> buffer,
                            const HeaderExtensionIds& ids) {
   RtpHeader header;
   header.payloadType = static_cast<uint8_t>(stats_.payloadType);
-  header.marker = packet.beginsTalkspurt;
+  header.marker = info.beginsTalkspurt;
   header.sequenceNumber = nextSequenceNumber_;
-  header.timestamp = timestampOf(packet);
+  header.timestamp = info.timestamp;
   header.ssrc = options_.ssrc;
   // What is sent again gets two bytes longer.
   RtpPacketBuilder builder(buffer.first(buffer.size() - (options_.retransmission ? kOriginalNumberBytes : 0)), header);
   if (ids.mid != 0) builder.addMid(ids, options_.mid);
-  if (ids.audioLevel != 0) builder.addAudioLevel(ids, packet.level);
-  if (ids.absoluteSendTime != 0) builder.addAbsoluteSendTime(ids, tick.timeUs);
-  const size_t payloadBytes = writePayload(packet.payload, header.timestamp, builder.payload());
+  if (ids.audioLevel != 0) builder.addAudioLevel(ids, info.level);
+  if (ids.absoluteSendTime != 0) builder.addAbsoluteSendTime(ids, info.timeUs);
+  const size_t payloadBytes = writePayload(frame, header.timestamp, builder.payload());
   const size_t size = payloadBytes == 0 ? 0 : builder.finish(payloadBytes);
   if (size == 0) return 0;
-  if (options_.nack) history_.store(header.sequenceNumber, buffer.first(size), tick.timeUs);
+  if (options_.nack) history_.store(header.sequenceNumber, buffer.first(size), info.timeUs);
   ++nextSequenceNumber_;
   started_ = true;
   lastTimestamp_ = header.timestamp;
-  lastStartTick_ = packet.startTick;
-  lastStartUs_ = tick.timeUs - (tick.number - packet.startTick) * kTickUs;
-  stats_.lastPacketSentUs = tick.timeUs;
+  lastStartTick_ = info.startTick;
+  lastStartUs_ = info.startUs;
+  stats_.lastPacketSentUs = info.timeUs;
   ++stats_.packetsSent;
   stats_.bytesSent += payloadBytes;
   stats_.headerBytesSent += size - payloadBytes;

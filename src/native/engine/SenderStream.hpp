@@ -33,7 +33,7 @@ struct EncodedPacket {
  * One outgoing RTP stream: numbers, stamps and remembers what an encoder makes. With redundancy its payloads are
  * packed as RED; with a retransmission format what is asked for again goes out as RTX, else as it was.
  */
-class SenderStream {
+class SenderStream final : public FrameOutlet {
  public:
   /** `goesOnFrom`: where an earlier stream of this SSRC stood; nothing for a stream with a start of its own. */
   SenderStream(uint32_t handle, SenderOptions options, std::shared_ptr<PeerWire> wire,
@@ -47,12 +47,14 @@ class SenderStream {
   FeedbackState& feedback() { return feedback_; }
   bool isWritable() const { return wire_->isWritable(); }
 
-  /** What its frames pass before they are packed; null for nothing. Any thread. */
-  void setTransform(std::shared_ptr<FrameTransform> transform);
+  /** What its frames pass before they are packed; null for nothing. Gives what was there. Any thread. */
+  std::shared_ptr<FrameTransform> setTransform(std::shared_ptr<FrameTransform> transform);
   std::shared_ptr<FrameTransform> transform() const;
 
   /** On a codec thread. `tick` is the one that it is sent in. */
   void send(const EncodedPacket& packet, const Tick& tick);
+  /** A frame that its transform held back; one older than what was sent last is late. Any thread. */
+  bool resume(const FrameInfo& info, std::span<const uint8_t> frame) override;
   /** A packet was not even made, since it could not have been sent. */
   void countUnsent() { wire_->drops.add(DropReason::notWritable); }
 
@@ -65,11 +67,13 @@ class SenderStream {
 
  private:
   /** What is to be packed in place of the packet's payload; empty when nothing is sent of it now. */
-  std::span<const uint8_t> transformed(const EncodedPacket& packet, std::span<uint8_t> out);
-  uint32_t timestampOf(const EncodedPacket& packet) const;
+  std::span<const uint8_t> transformed(const FrameInfo& info, std::span<const uint8_t> frame, std::span<uint8_t> out);
+  FrameInfo infoOf(const EncodedPacket& packet, const Tick& tick) const;
+  void sendFrame(const FrameInfo& info, std::span<const uint8_t> frame);
+  size_t build(const FrameInfo& info, std::span<const uint8_t> frame, std::span<uint8_t> buffer,
+               const HeaderExtensionIds& ids);
   int64_t unitsPerTick() const;
   void goOnFrom(const StreamPosition& position);
-  size_t build(const EncodedPacket& packet, std::span<uint8_t> buffer, const Tick& tick, const HeaderExtensionIds& ids);
   size_t writePayload(std::span<const uint8_t> payload, uint32_t timestamp, std::span<uint8_t> room);
   /** A packet of the history as RTX. */
   size_t wrap(std::span<const uint8_t> packet, std::span<uint8_t> buffer);

@@ -4,6 +4,7 @@
 
 #include <vector>
 
+#include "FrameRelay.hpp"
 #include "NtpTime.hpp"
 
 using namespace troupe;
@@ -185,5 +186,29 @@ TEST_SUITE("SenderStream") {
     CHECK(bench.sent->bytes.empty());
     CHECK(stream.stats().packetsSent == 0);
     CHECK(bench.wire->drops.total() == 1);
+  }
+}
+
+TEST_SUITE("SenderStream with a relay") {
+  TEST_CASE("sends what comes back, and nothing older than what it has sent") {
+    Bench bench;
+    const auto stream = std::make_shared<SenderStream>(1, bench.options(), bench.wire);
+    const auto relay = std::make_shared<FrameRelay>(2, FrameRelayOptions{}, std::make_shared<BatchQueue>());
+    relay->setOutlet(stream);
+    stream->setTransform(relay);
+    for (int64_t number = 1; number <= 5; number += 2) bench.send(*stream, number, {1});
+    CHECK(bench.sent->bytes.empty());
+    CHECK(bench.wire->drops.total() == 0);
+    CHECK(relay->enqueue(1, std::vector<uint8_t>{7, 7}, 60'000));
+    CHECK_FALSE(relay->enqueue(0, std::vector<uint8_t>{6}, 60'000));
+    CHECK(relay->enqueue(2, std::vector<uint8_t>{8}, 60'000));
+    REQUIRE(bench.sent->bytes.size() == 2);
+    CHECK(bytesOf(bench.sent->at(0).payload()) == std::vector<uint8_t>{7, 7});
+    CHECK(bench.sent->at(1).timestamp() == bench.sent->at(0).timestamp() + 960);
+    CHECK(bench.sent->at(1).sequenceNumber() == static_cast<uint16_t>(bench.sent->at(0).sequenceNumber() + 1));
+    SenderInfo info;
+    REQUIRE(stream->senderInfo(50'000, 0, info));
+    // The last frame began with tick 4, so a sample of tick 5 is 10 ms further.
+    CHECK(info.rtpTimestamp == bench.sent->at(1).timestamp() + 480);
   }
 }
