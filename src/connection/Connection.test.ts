@@ -2,12 +2,13 @@ import { describe, expect, it, vi } from "vitest";
 import type { DialReason, DriverEvent } from "../actors/index.ts";
 import { inspectActors } from "../actors/index.ts";
 import { TroupeError, TypedEvents } from "../core/index.ts";
-import type {
-  AudioProducer,
-  EngineProducer,
-  EngineReceiver,
-  EngineSender,
-  ProducerEvents,
+import {
+  type AudioProducer,
+  type EngineProducer,
+  type EngineReceiver,
+  type EngineSender,
+  FrameTransform,
+  type ProducerEvents,
 } from "../media/index.ts";
 import { Connection, connect } from "./Connection.ts";
 import type { LocalTrack } from "./LocalTrack.ts";
@@ -98,6 +99,30 @@ class FakeReceiver {
   readonly events = new TypedEvents<{ flow: [state: "flowing" | "stalled"] }>();
   get asReceiver(): EngineReceiver {
     return this as unknown as EngineReceiver;
+  }
+}
+
+/** Its streams are its name. */
+class ScriptedTransform extends FrameTransform {
+  readonly #name: string;
+  readonly #order: string[];
+
+  constructor(name: string, order: string[]) {
+    super();
+    this.#name = name;
+    this.#order = order;
+  }
+
+  override open(): never {
+    return this.#name as never;
+  }
+
+  override release(stream: unknown): void {
+    this.#order.push(`${stream} released`);
+  }
+
+  protected override createStream(): never {
+    throw new Error("nothing asks for it");
   }
 }
 
@@ -267,6 +292,52 @@ describe("Connection", () => {
     expect(connection.localTracks).toEqual([]);
     expect(driver.log).toEqual(["dial", "publish local-1", "unpublish local-1"]);
     await connection.disconnect();
+  });
+
+  it("puts its transform on every sender before what it sends, and on every track that has no other", async () => {
+    const { connection, driver } = start();
+    const order: string[] = [];
+    const transformOf = (name: string) => new ScriptedTransform(name, order);
+    const carrier = (name: string) => ({
+      closed: false,
+      setTransform: (stream: unknown) => order.push(`${name} transform ${stream}`),
+      setProducer: (producer: unknown) => producer && order.push(`${name} producer`),
+    });
+    connection.setTransform(transformOf("first"));
+    driver.join();
+    const local = connection.publish(new FakeSource());
+    driver.host.senderReady(local.id, carrier("sender") as never);
+    driver.report({ type: "track.added", track: ALICE });
+    driver.host.receiverReady("alice", Object.assign(new FakeReceiver(), carrier("receiver")) as never);
+    connection.tracks[0]!.setTransform(transformOf("own"));
+    connection.setTransform(transformOf("second"));
+    driver.host.senderReady(local.id, carrier("next sender") as never);
+    expect(order).toEqual([
+      "sender transform first",
+      "sender producer",
+      "receiver transform first",
+      "receiver transform own",
+      "first released",
+      "sender transform second",
+      "first released",
+      "next sender transform second",
+      "second released",
+      "next sender producer",
+    ]);
+    await connection.disconnect();
+  });
+
+  it("refuses transforms where the transport encrypts, and what is none", async () => {
+    const { connection, driver } = start({ encryptsFrames: true });
+    driver.join();
+    expect(() => connection.setTransform(null)).toThrow("encrypts its frames by itself");
+    expect(() => connection.publish(new FakeSource()).setTransform(null)).toThrow("encrypts its frames");
+    await connection.disconnect();
+    const other = start();
+    expect(() => other.connection.setTransform({} as never)).toThrow(
+      "an EncodedAudioTransform or AudioEncryption",
+    );
+    await other.connection.disconnect();
   });
 
   it("refuses to publish what is no producer, what has ended, and when it is over", async () => {

@@ -15,8 +15,10 @@ import {
   type AudioProducer,
   type EngineReceiver,
   type EngineSender,
+  type FrameTransform,
   type OpusParameters,
   requireProducer,
+  requireTransform,
 } from "../media/index.ts";
 import { LocalTrack } from "./LocalTrack.ts";
 import { RemoteTrack } from "./RemoteTrack.ts";
@@ -91,6 +93,7 @@ export abstract class Connection<Extra extends object = object> {
   #phase = "idle";
   #state = "idle";
   #published = 0;
+  #transform: FrameTransform | null = null;
 
   protected constructor(setup: ConnectionSetup) {
     this.#setup = setup;
@@ -210,11 +213,30 @@ export abstract class Connection<Extra extends object = object> {
       (it) => this.#unpublish(it),
       (muted) => this.#muteLocal(track, muted),
       options,
+      () => this.#requireTransformable(),
     );
+    track.inheritTransform(this.#transform);
     this.#local.set(track.id, track);
     this.#send({ type: "publish", id: track.id });
     this.#ask("publish", (driver) => driver.publish(track));
     return track;
+  }
+
+  /**
+   * What the encoded audio frames of this connection pass, both ways, from now on: those of every track that has no
+   * other transform, now and later, over reconnects too; null: nothing.
+   *
+   * @throws TroupeError INVALID_OPTION when it is no transform, CLOSED when it is closed, INVALID_STATE when the
+   * connection encrypts frames by itself.
+   */
+  setTransform(transform: FrameTransform | null): void {
+    this.#requireTransformable();
+    requireTransform(transform, "transform");
+    const before = this.#transform;
+    this.#transform = transform;
+    for (const track of [...this.#local.values(), ...this.#remote.values()]) {
+      if (track.transform === before) track.inheritTransform(transform);
+    }
   }
 
   /**
@@ -292,6 +314,14 @@ export abstract class Connection<Extra extends object = object> {
     this.#send({ type: "unpublish", id: track.id });
   }
 
+  #requireTransformable(): void {
+    if (!this.#setup.encryptsFrames) return;
+    throw new TroupeError(
+      "INVALID_STATE",
+      "This connection encrypts its frames by itself: nothing else can change them",
+    );
+  }
+
   #muteLocal(track: LocalTrack, muted: boolean): void {
     this.#tell(track.id, { type: muted ? "muted" : "unmuted" });
     this.#ask("mute", (driver) => driver.localTrackMuted?.(track));
@@ -342,7 +372,12 @@ export abstract class Connection<Extra extends object = object> {
     const stop = watchActor<{ value: TrackState }>(entry.ref, ({ value }) => this.#trackState(key, value));
     this.#entries.set(key, { entry, stop });
     if (entry.direction === "outgoing") return;
-    const track = new RemoteTrack(entry.info, (flow) => entry.ref.send({ type: `flow.${flow}` }));
+    const track = new RemoteTrack(
+      entry.info,
+      (flow) => entry.ref.send({ type: `flow.${flow}` }),
+      () => this.#requireTransformable(),
+    );
+    track.inheritTransform(this.#transform);
     this.#remote.set(key, track);
     const receiver = this.#receivers.get(key);
     if (receiver) this.#attachReceiver(key, receiver);

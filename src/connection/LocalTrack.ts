@@ -1,6 +1,14 @@
 import type { TrackState } from "../actors/index.ts";
 import { TypedEvents } from "../core/index.ts";
-import type { AudioProducer, EngineProducer, EngineSender, OpusParameters } from "../media/index.ts";
+import {
+  type AudioProducer,
+  type EngineProducer,
+  type EngineSender,
+  type FrameTransform,
+  type OpusParameters,
+  requireTransform,
+  TransformSlot,
+} from "../media/index.ts";
 
 /** What a {@link LocalTrack} reports. */
 export type LocalTrackEvents = {
@@ -27,7 +35,9 @@ export class LocalTrack extends TypedEvents<LocalTrackEvents> {
   readonly options: object;
   readonly #unpublish: (track: LocalTrack) => void;
   readonly #onMuted: (muted: boolean) => void;
+  readonly #transform = new TransformSlot("outgoing");
   #muted = false;
+  readonly #requireTransformable: () => void;
   #state: TrackState = "publishing";
   #sender: EngineSender | null = null;
   #release: (() => void) | undefined;
@@ -41,6 +51,7 @@ export class LocalTrack extends TypedEvents<LocalTrackEvents> {
     unpublish: (track: LocalTrack) => void,
     onMuted: (muted: boolean) => void = () => {},
     options: object = {},
+    requireTransformable: () => void = () => {},
   ) {
     super();
     this.id = id;
@@ -49,6 +60,7 @@ export class LocalTrack extends TypedEvents<LocalTrackEvents> {
     this.#unpublish = unpublish;
     this.#onMuted = onMuted;
     this.options = options;
+    this.#requireTransformable = requireTransformable;
     this.#offs = [
       source.producerEvents?.on("changed", (producer) => this.#setProducer(producer)),
       source.producerEvents?.on("ended", () => this.unpublish()),
@@ -77,6 +89,29 @@ export class LocalTrack extends TypedEvents<LocalTrackEvents> {
     this.#onMuted(muted);
   }
 
+  /** What its encoded frames pass; null when nothing. */
+  get transform(): FrameTransform | null {
+    return this.#transform.transform;
+  }
+
+  /**
+   * What its encoded frames pass from now on, over reconnects too; null: nothing. Frames that were sent before went as
+   * they were: for encryption use the connection's `setTransform` before you publish.
+   *
+   * @throws TroupeError INVALID_OPTION when it is no transform, CLOSED when it is closed, INVALID_STATE when the
+   * connection encrypts frames by itself.
+   */
+  setTransform(transform: FrameTransform | null): void {
+    this.#requireTransformable();
+    requireTransform(transform, "transform");
+    if (this.#state !== "ended") this.#transform.set(transform);
+  }
+
+  /** For the connection: its own transform is the track's. */
+  inheritTransform(transform: FrameTransform | null): void {
+    this.#transform.set(transform);
+  }
+
   /** Ends it: the far side does not hear it any more. The source stays open. */
   unpublish(): void {
     if (this.#state !== "ended") this.#unpublish(this);
@@ -86,6 +121,7 @@ export class LocalTrack extends TypedEvents<LocalTrackEvents> {
   attach(sender: EngineSender | null): void {
     if (sender === this.#sender) return;
     this.#setProducer(null);
+    this.#transform.attach(sender);
     this.#release?.();
     this.#release = undefined;
     this.#sender = sender;

@@ -1,6 +1,13 @@
 import type { RemoteTrackInfo, TrackState } from "../actors/index.ts";
-import { TypedEvents } from "../core/index.ts";
-import type { AudioProducer, EngineReceiver, ProducerEvents } from "../media/index.ts";
+import { TroupeError, TypedEvents } from "../core/index.ts";
+import {
+  type AudioProducer,
+  type EngineReceiver,
+  type FrameTransform,
+  type ProducerEvents,
+  requireTransform,
+  TransformSlot,
+} from "../media/index.ts";
 
 /** What a {@link RemoteTrack} reports. */
 export type RemoteTrackEvents = {
@@ -24,17 +31,24 @@ export class RemoteTrack extends TypedEvents<RemoteTrackEvents> implements Audio
   readonly senderId: string;
   readonly producerEvents = new TypedEvents<ProducerEvents>();
   readonly #onFlow: (state: "flowing" | "stalled") => void;
+  readonly #transform = new TransformSlot("incoming");
+  readonly #requireTransformable: () => void;
   #state: TrackState = "subscribing";
   #receiver: EngineReceiver | null = null;
   #offFlow: (() => void) | undefined;
 
   /** For the connection. `onFlow` tells its actor what the engine sees of the packets. */
-  constructor(info: RemoteTrackInfo, onFlow: (state: "flowing" | "stalled") => void) {
+  constructor(
+    info: RemoteTrackInfo,
+    onFlow: (state: "flowing" | "stalled") => void,
+    requireTransformable: () => void = () => {},
+  ) {
     super();
     this.key = info.key;
     this.kind = info.kind;
     this.senderId = info.senderId;
     this.#onFlow = onFlow;
+    this.#requireTransformable = requireTransformable;
   }
 
   get state(): TrackState {
@@ -49,10 +63,35 @@ export class RemoteTrack extends TypedEvents<RemoteTrackEvents> implements Audio
     return this.#state === "ended";
   }
 
+  /** What its encoded frames pass; null when nothing. */
+  get transform(): FrameTransform | null {
+    return this.#transform.transform;
+  }
+
+  /**
+   * What its encoded frames pass from now on before they are decoded, over reconnects too; null: nothing. Frames come
+   * only while somebody listens to the track.
+   *
+   * @throws TroupeError INVALID_OPTION when it is no transform, CLOSED when it is closed, INVALID_STATE when the
+   * connection encrypts frames by itself, or when it is no audio.
+   */
+  setTransform(transform: FrameTransform | null): void {
+    this.#requireTransformable();
+    requireTransform(transform, "transform");
+    if (this.kind !== "audio") throw new TroupeError("INVALID_STATE", "Only audio frames are transformed");
+    if (this.#state !== "ended") this.#transform.set(transform);
+  }
+
+  /** For the connection: its own transform is the track's. */
+  inheritTransform(transform: FrameTransform | null): void {
+    if (this.kind === "audio") this.#transform.set(transform);
+  }
+
   /** For the connection: `receiver` brings it from now on, or nothing does. */
   attach(receiver: EngineReceiver | null): void {
     if (receiver === this.#receiver) return;
     this.#offFlow?.();
+    this.#transform.attach(receiver);
     this.#receiver = receiver;
     this.#offFlow = receiver?.events.on("flow", (state) => {
       this.#onFlow(state);

@@ -84,6 +84,8 @@ export interface ConnectionSetup {
   createDriver: (host: ConnectionHost) => TransportDriver;
   /** Whether a lost connection is dialed again; true when left out. */
   reconnect?: boolean;
+  /** Whether the transport itself transforms encoded frames, so that users cannot; false when left out. */
+  encryptsFrames?: boolean;
   /** Whether the driver can resume; false when left out. */
   canResume?: boolean;
   /** Deadlines in ms that differ from the defaults. */

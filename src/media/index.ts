@@ -1,14 +1,17 @@
 // Audio as users hold it: sources, sinks, mixers, frames, recordings, levels. The engine below does the work.
 export type {
+  CryptorState,
   EngineProducer,
   EngineReceiver,
   EngineSender,
+  FrameTransformStats,
   Level,
   Loudness,
   OpusParameters,
   ProcessingOptions,
   ResamplerQuality,
 } from "../native/index.ts";
+export { AudioEncryption, type AudioEncryptionEvents } from "./AudioEncryption.ts";
 export { AudioFilter, type FilterStreamInfo, type NoiseCancellationOptions } from "./AudioFilter.ts";
 export {
   type AudioFrame,
@@ -44,9 +47,16 @@ export {
 export type { AudioStream } from "./AudioStream.ts";
 export type { AudioDevice, AudioDriver, DeviceStream, DeviceStreamOptions } from "./audioDriver.ts";
 export { decodeWav, type WavAudio } from "./decodeWav.ts";
+export {
+  EncodedAudioFrame,
+  EncodedAudioTransform,
+  type EncodedAudioTransformEvents,
+  type EncodedAudioTransformOptions,
+} from "./EncodedAudioTransform.ts";
 export { encodeWav } from "./encodeWav.ts";
 export { FilteredAudio, type FilteredAudioOptions } from "./FilteredAudio.ts";
 export { FrameMixer, type FrameMixerOptions, type FrameStream } from "./FrameMixer.ts";
+export { type FrameDirection, FrameTransform, requireTransform, TransformSlot } from "./FrameTransform.ts";
 export { LevelMeter } from "./LevelMeter.ts";
 export {
   type LocalAudioEvents,

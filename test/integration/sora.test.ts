@@ -1,8 +1,16 @@
-import { AudioSink, AudioSource, connect, type RemoteTrack } from "troupe";
+import {
+  AudioEncryption,
+  AudioSink,
+  AudioSource,
+  connect,
+  EncodedAudioTransform,
+  type RemoteTrack,
+} from "troupe";
 import { type SoraConnection, type SoraOptions, sora } from "troupe/sora";
 import { Stage } from "troupe/stage";
 import { ConnectionProxy } from "troupe/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { Engine } from "../../src/native/index.ts";
 import { NativePeerTransport } from "../../src/webrtc/index.ts";
 import { shareAt } from "../fixtures/tone.ts";
 
@@ -203,6 +211,90 @@ describe("a bot whose peer connection alone is lost", () => {
     expect(ann.connectionId).not.toBe(connectionId);
     await hears((await track)[0] as RemoteTrack, 440);
     expect(ann.localTracks[0]?.state).toBe("live");
+  });
+});
+
+describe("bots with encoded transforms", () => {
+  function encryptionWith(key: number): AudioEncryption {
+    const encryption = new AudioEncryption();
+    encryption.setKey(0, new Uint8Array(32).fill(key));
+    cleanups.push(() => encryption.close());
+    return encryption;
+  }
+
+  it("hear each other under one key, over a reconnect too; who has another key hears nothing", async () => {
+    const { proxy, signalingUrls } = await cuttable();
+    const ann = join({ audioSource: hum(440), audioTransform: encryptionWith(1), signalingUrls });
+    await ann.connected();
+    const ben = join({ role: "recvonly", audioTransform: encryptionWith(1) });
+    const stranger = join({ role: "recvonly", audioTransform: encryptionWith(2) });
+    const [[heard], [unheard]] = await Promise.all([next(ben, "track"), next(stranger, "track")]);
+    const sink = new AudioSink(unheard as RemoteTrack, { sampleRate: SAMPLE_RATE, frameMs: 200 });
+    cleanups.push(() => sink.close());
+    let loudest = 0;
+    sink.on("frame", ({ pcm }) => {
+      loudest = Math.max(loudest, ...pcm);
+    });
+    await hears(heard as RemoteTrack, 440);
+
+    const again = next(ben, "track");
+    const back = next(ann, "reconnected");
+    proxy.cut();
+    await back;
+    await hears((await again)[0] as RemoteTrack, 440);
+    expect(loudest).toBeLessThan(50);
+    expect((unheard as RemoteTrack).transform?.stats.incoming).toMatchObject({ passed: 0 });
+    expect((unheard as RemoteTrack).transform?.stats.incoming.dropped).toBeGreaterThan(0);
+  });
+
+  it("pass frames through code of their own, which may hold them back", async () => {
+    const transform = new EncodedAudioTransform();
+    cleanups.push(() => transform.close());
+    const held: Parameters<typeof transform.enqueue>[0][] = [];
+    transform.on("frame", (frame) => {
+      frame.data =
+        frame.direction === "outgoing" ? Buffer.concat([frame.data, Buffer.of(1, 2, 3, 4)]) : frame.data;
+      held.push(frame);
+      if (held.length > 3) transform.enqueue(held.shift()!);
+    });
+    const ann = join({ audioSource: hum(440) });
+    ann.setTransform(transform);
+    await ann.connected();
+    const ben = join({ role: "recvonly" });
+    const [heard] = (await next(ben, "track")) as [RemoteTrack];
+    const strip = new EncodedAudioTransform();
+    cleanups.push(() => strip.close());
+    strip.on("frame", (frame) => {
+      expect([...frame.data.subarray(-4)]).toEqual([1, 2, 3, 4]);
+      frame.data = frame.data.subarray(0, -4);
+      strip.enqueue(frame);
+    });
+    heard.setTransform(strip);
+    await hears(heard, 440);
+    expect(transform.stats.outgoing.late).toBe(0);
+  });
+});
+
+describe("several connections with one source", () => {
+  it("encode it once, as long as they want it alike", async () => {
+    const source = hum(440);
+    const [ann, ben] = [join({ audioSource: source }), join({ audioSource: source })];
+    await Promise.all([ann.connected(), ben.connected()]);
+    const cyd = join({ role: "recvonly" });
+    const tracks = await new Promise<RemoteTrack[]>((resolve) =>
+      cyd.on("track", () => cyd.tracks.length === 2 && resolve(cyd.tracks)),
+    );
+    await Promise.all(tracks.map((track) => hears(track, 440)));
+    expect(new Set(tracks.map(({ senderId }) => senderId))).toEqual(
+      new Set([ann.connectionId, ben.connectionId]),
+    );
+    expect(Engine.shared().stats().handles).toMatchObject({ senders: 2, encoders: 1 });
+
+    const dan = join({ audioSource: source, audio: { bitRate: 24 } });
+    const [other] = (await next(cyd, "track")) as [RemoteTrack];
+    await hears(other, 440);
+    await dan.connected();
+    expect(Engine.shared().stats().handles).toMatchObject({ senders: 3, encoders: 2 });
   });
 });
 

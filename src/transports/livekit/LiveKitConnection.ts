@@ -60,6 +60,7 @@ export class LiveKitConnection extends Connection<LiveKitConnectionEvents> {
       },
       reconnect: settings.reconnect,
       canResume: true,
+      encryptsFrames: settings.encryption !== undefined || settings.e2ee !== undefined,
       deadlines: {
         dialMs: (settings.joinRetries + 1) * (settings.timeouts.connectMs + 2_000),
         negotiateMs: settings.timeouts.negotiateMs,

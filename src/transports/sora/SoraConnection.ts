@@ -48,6 +48,7 @@ export class SoraConnection extends Connection<SoraConnectionEvents> {
     parts.emit = (name, ...args) => this.emitExtra(name, ...args);
     this.#settings = settings;
     this.#parts = parts;
+    if (settings.audioTransform) this.setTransform(settings.audioTransform);
   }
 
   get channelId(): string {

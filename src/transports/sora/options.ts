@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { parseOptions, TroupeError } from "../../core/index.ts";
-import type { AudioProducer } from "../../media/index.ts";
+import { type AudioProducer, FrameTransform } from "../../media/index.ts";
 
 /** What one `connect` may carry in metadata, as JSON text. */
 const MAXIMUM_METADATA_CHARACTERS = 64 * 1024;
@@ -231,6 +231,11 @@ const schema = z.strictObject(
     /** Published as soon as the connection starts: `connection.publish(audioSource)` in short. */
     audioSource: z
       .custom<AudioProducer>(isProducer, { error: "an AudioSource, AudioMixer or RemoteTrack" })
+      .optional(),
+    /** What encoded audio frames pass, both ways: `connection.setTransform(audioTransform)` in short. */
+    audioTransform: z
+      .instanceof(FrameTransform, { error: "an EncodedAudioTransform or AudioEncryption" })
+      .refine(({ closed }) => !closed, "a transform that is not closed")
       .optional(),
     /**
      * Whether to ask for video. False by default, unlike Sora's own SDKs: nothing here decodes it yet, so what
