@@ -10,6 +10,7 @@ import { benchQuality } from "./quality/quality.ts";
 import { benchReceiver } from "./quality/receiver.ts";
 import { benchRestart } from "./restart.ts";
 import { benchStage } from "./stageLoad.ts";
+import { benchTransform } from "./transform.ts";
 import { benchVoice } from "./voice.ts";
 import { benchVoices } from "./voices.ts";
 
@@ -51,6 +52,7 @@ const BENCHES = {
   interruption: { run: benchInterruption, bots: 4, seconds: 0 },
   mixer: { run: benchMixer, bots: 50, seconds: 10 },
   processing: { run: benchProcessing, bots: 1, seconds: 10 },
+  transform: { run: benchTransform, bots: 20, seconds: 30 },
   stage: { run: benchStage, bots: 200, seconds: 300 },
 } satisfies Record<string, Bench>;
 
