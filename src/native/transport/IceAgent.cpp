@@ -18,6 +18,9 @@ constexpr size_t kMaximumCandidateBytes = 512;
 constexpr size_t kMaximumRemoteCandidates = 64;
 // Doubled at each retransmission of a check: a path that opens late is then asked about soon.
 constexpr guint kFirstRetransmissionMs = 200;
+// Checks grow rare as they stay unanswered. Where nothing at all came for so long they begin anew, which costs those
+// that are on their way: no round trip may take longer.
+constexpr int64_t kSilenceMs = 2'000;
 // A window of SCTP comes in one burst; the usual default holds 90 datagrams. The kernel may allow less.
 constexpr int kReceiveBufferBytes = 1024 * 1024;
 
@@ -76,7 +79,7 @@ IceState stateOf(guint state) {
 }  // namespace
 
 IceAgent::IceAgent(IoThread& thread, const TransportOptions& options, IceListener& listener)
-    : thread_(thread), listener_(listener) {
+    : thread_(thread), listener_(listener), silence_(thread, [this] { onSilence(); }) {
   const int flags = NICE_AGENT_OPTION_ICE_TRICKLE | NICE_AGENT_OPTION_CONSENT_FRESHNESS;
   agent_ = nice_agent_new_full(thread.context(), NICE_COMPATIBILITY_RFC5245, static_cast<NiceAgentOption>(flags));
   g_object_set(agent_, "upnp", FALSE, "ice-tcp", FALSE, "controlling-mode", options.controlling ? TRUE : FALSE,
@@ -101,6 +104,7 @@ IceAgent::IceAgent(IoThread& thread, const TransportOptions& options, IceListene
 
 void IceAgent::close() {
   if (!agent_) return;
+  silence_.cancel();
   g_signal_handlers_disconnect_by_data(agent_, this);
   for (const int socket : watchedSockets_) thread_.sockets().remove(socket);
   nice_agent_attach_recv(agent_, stream_, kComponent, receiveContext_ ? receiveContext_ : thread_.context(), nullptr,
@@ -173,7 +177,10 @@ void IceAgent::prepareSockets() {
   g_ptr_array_unref(sockets);
 }
 
-bool IceAgent::readSockets() { return g_main_context_iteration(receiveContext_, FALSE) == TRUE; }
+bool IceAgent::readSockets() {
+  lastSignUs_ = g_get_monotonic_time();
+  return g_main_context_iteration(receiveContext_, FALSE) == TRUE;
+}
 
 std::vector<std::string> IceAgent::localCandidates() const {
   std::vector<std::string> candidates;
@@ -199,8 +206,9 @@ void IceAgent::setControlling(bool controlling) {
 void IceAgent::setRemoteCredentials(const std::string& ufrag, const std::string& password) {
   remoteUfrag_ = ufrag;
   remotePassword_ = password;
-  isCheckingAfterRestart_ = std::exchange(hasRestarted_, false);
+  hasRestarted_ = false;
   nice_agent_set_remote_credentials(agent_, stream_, ufrag.c_str(), password.c_str());
+  lookForPath();
 }
 
 bool IceAgent::addRemoteCandidate(const std::string& candidate) {
@@ -229,7 +237,7 @@ void IceAgent::endRemoteCandidates() { nice_agent_peer_candidate_gathering_done(
 void IceAgent::restart(bool keepsCredentials) {
   nice_agent_restart_stream(agent_, stream_);
   hasRestarted_ = true;
-  isCheckingAfterRestart_ = false;
+  silence_.cancel();
   remoteCandidates_.clear();
   if (keepsCredentials) {
     nice_agent_set_local_credentials(agent_, stream_, ufrag_.c_str(), password_.c_str());
@@ -245,7 +253,22 @@ void IceAgent::checkAnew() {
   hasRestarted_ = false;
   nice_agent_set_remote_credentials(agent_, stream_, remoteUfrag_.c_str(), remotePassword_.c_str());
   for (const std::string& candidate : candidates) addRemoteCandidate(candidate);
+  lookForPath();
 }
+
+void IceAgent::lookForPath() {
+  lastSignUs_ = g_get_monotonic_time();
+  // Sockets of relays are not seen here.
+  if (receiveContext_) silence_.set(kSilenceMs);
+}
+
+void IceAgent::onSilence() {
+  const int64_t quietMs = (g_get_monotonic_time() - lastSignUs_) / 1000;
+  if (quietMs < kSilenceMs) return silence_.set(kSilenceMs - quietMs);
+  checkAnew();
+}
+
+bool IceAgent::mayFail() const { return hasRestarted_ || remoteUfrag_.empty() || !(hasHadPath_ || receiveContext_); }
 
 bool IceAgent::send(const uint8_t* data, size_t size) {
   std::lock_guard lock(sendMutex_);
@@ -273,13 +296,16 @@ void IceAgent::onGatheringDone(NiceAgent*, guint, gpointer self) {
 void IceAgent::onComponentState(NiceAgent*, guint, guint, guint state, gpointer self) {
   auto* agent = static_cast<IceAgent*>(self);
   const IceState known = stateOf(state);
-  if (known == IceState::failed && agent->isCheckingAfterRestart_) {
-    // Consent on the path before the restart ran out while new ones are checked. A check that succeeded now would
-    // make the library abort (it has no way from failed to connected), so the checks begin anew, once.
+  if (known == IceState::failed && !agent->mayFail()) {
+    // Consent (RFC 7675) ran out, by the library's 10 s, or no check was answered. A check that succeeded now would
+    // make the library abort (it has no way from failed to connected), so the checks begin anew.
     agent->checkAnew();
-    return agent->listener_.onIceState(IceState::interrupted);
+    return agent->listener_.onIceState(agent->hasHadPath_ ? IceState::interrupted : IceState::checking);
   }
-  if (known == IceState::connected) agent->isCheckingAfterRestart_ = false;
+  if (known == IceState::connected) {
+    agent->hasHadPath_ = true;
+    agent->silence_.cancel();
+  }
   agent->listener_.onIceState(known);
 }
 

@@ -7,11 +7,12 @@
 #include <vector>
 
 #include "IoThread.hpp"
+#include "IoTimer.hpp"
 #include "Types.hpp"
 
 namespace troupe::transport {
 
-/** `interrupted`: the path died while a restart is on its way to another. */
+/** `interrupted`: the path died, and is looked for or about to be replaced by a restart. */
 enum class IceState { fresh, checking, connected, interrupted, failed };
 
 /** What an ICE agent reports, on the I/O thread. */
@@ -73,6 +74,9 @@ class IceAgent {
   std::string describe(NiceCandidate* candidate) const;
   bool checkCandidate(const std::string& candidate);
   void checkAnew();
+  void lookForPath();
+  void onSilence();
+  bool mayFail() const;
 
   static void onNewCandidate(NiceAgent*, NiceCandidate* candidate, gpointer self);
   static void onGatheringDone(NiceAgent*, guint stream, gpointer self);
@@ -92,9 +96,12 @@ class IceAgent {
   std::string remotePassword_;
   /** Those taken since the last restart. */
   std::vector<std::string> remoteCandidates_;
-  /** From when both sides have restarted until there is a path, or the checks began anew. */
-  bool isCheckingAfterRestart_ = false;
+  /** From a restart of this side until the far side's new credentials are known. */
   bool hasRestarted_ = false;
+  bool hasHadPath_ = false;
+  /** When the checks began that run now, or something came last, whichever is later. */
+  int64_t lastSignUs_ = 0;
+  IoTimer silence_;
   /** Also guards agent_ against its end. */
   std::mutex sendMutex_;
 };

@@ -64,6 +64,7 @@ class Path {
     return ntohs(address.sin_port);
   }
   void die() { isDead_ = true; }
+  void comeBack() { isDead_ = false; }
 
  private:
   static int open() {
@@ -247,6 +248,21 @@ TEST_CASE("a path that dies while a restart waits for its answer is a disconnect
   // Consent runs out on the far side too, in the midst of its own restart.
   uint16_t backSequence = 0;
   sendUntilOneArrives(*pair.right, pair.leftEnd, backSequence);
+}
+
+TEST_CASE("a path that comes back after consent ran out is taken again, without a word of the signalling") {
+  std::unique_ptr<Path> path;
+  FragilePair pair;
+  pair.connectOver(path);
+  path->die();
+  pair.leftEnd.waitFor([&] { return pair.leftEnd.is(TransportState::disconnected); });
+  pair.rightEnd.waitFor([&] { return pair.rightEnd.is(TransportState::disconnected); });
+  CHECK_FALSE(pair.leftEnd.writable);
+  path->comeBack();
+  pair.leftEnd.waitFor([&] { return pair.leftEnd.is(TransportState::connected) && pair.leftEnd.writable; });
+  pair.rightEnd.waitFor([&] { return pair.rightEnd.is(TransportState::connected) && pair.rightEnd.writable; });
+  uint16_t sequence = 0;
+  sendUntil(*pair.left, pair.rightEnd, sequence, [&] { return sequence == 10; });
 }
 
 TEST_CASE("restarts on new sockets may follow each other, and closing ends all of it") {

@@ -12,6 +12,8 @@ namespace troupe::transport {
 namespace {
 
 constexpr int64_t kConnectDeadlineMs = 30'000;
+// Consent lasts 30 s (RFC 7675, section 5.1), of which libnice has waited 10 s for an answer.
+constexpr int64_t kConsentDeadlineMs = 20'000;
 constexpr size_t kMaximumPacketBytes = 1500;
 constexpr size_t kMaximumEarlyPackets = 32;
 constexpr size_t kMaximumEarlyCandidates = 64;
@@ -197,8 +199,9 @@ void Transport::onConnectDeadline() {
   const bool hasPath = iceState_ == IceState::connected && !ice_.isMoving();
   if (hasPath && dtls_->state() == DtlsEndpoint::State::connected) return;
   setWritable(false);
-  setState(TransportState::failed, hasPath ? "the DTLS handshake did not end in time"
-                                                                   : "ICE found no path in time");
+  const bool isSecure = dtls_->state() == DtlsEndpoint::State::connected;
+  const char* ice = isSecure ? "ICE lost the far side" : "ICE found no path in time";
+  setState(TransportState::failed, hasPath ? "the DTLS handshake did not end in time" : ice);
 }
 
 bool Transport::sendRtp(const uint8_t* data, size_t size) { return sendProtected(data, size, &SrtpSession::protectRtp); }
@@ -287,11 +290,13 @@ void Transport::onIceState(IceState state) {
   if (iceState_ == IceState::connected && (state == IceState::checking || state == IceState::fresh)) return;
   const bool isUnanswered = restartPending_ && state == IceState::failed;
   if (isUnanswered) state = IceState::interrupted;
+  const bool isNew = iceState_ != state;
   iceState_ = state;
   if (state == IceState::interrupted) {
     setWritable(false);
-    deadline_->set(kConnectDeadlineMs);
-    setState(TransportState::disconnected, "the path died while ICE restarts");
+    const bool isRestarting = restartPending_ || ice_.isMoving();
+    if (isNew) deadline_->set(isRestarting ? kConnectDeadlineMs : kConsentDeadlineMs);
+    setState(TransportState::disconnected, "ICE lost the path and looks for it");
     return;
   }
   if (state == IceState::failed) {
