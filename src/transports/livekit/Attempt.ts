@@ -210,6 +210,7 @@ export class Attempt {
 
   #onResponse(response: SignalResponse): void {
     if (this.#phase === "closed" || this.#phase === "lost" || this.#phase === "leaving") return;
+    this.#mender.heard();
     const { message } = response;
     switch (message.case) {
       case "join":

@@ -22,36 +22,46 @@ function mending() {
 }
 
 describe("MediaMender", () => {
-  it("restarts ICE soon again once the server took a restart", async () => {
+  it("restarts ICE once the server was heard, and again when that led nowhere", async () => {
     const { clock, seen, mender } = mending();
+    await clock.pass(1_000);
+    expect(seen.restarts).toBe(0);
+    mender.heard();
+    mender.heard();
+    expect(seen.restarts).toBe(1);
     mender.answered();
-    await clock.pass(1_500);
+    await clock.pass(4_999);
+    expect(seen.restarts).toBe(1);
+    await clock.pass(1);
     expect(seen.restarts).toBe(2);
   });
 
-  it("lets a slow server answer before it restarts again", async () => {
-    const { clock, seen, mender } = mending();
-    await clock.pass(5_000);
-    expect(seen.restarts).toBe(1);
-    mender.answered();
-    await clock.pass(1_499);
+  it("leaves the path alone while the server is not heard, for a while", async () => {
+    const { clock, seen } = mending();
+    await clock.pass(5_999);
+    expect(seen.restarts).toBe(0);
+    await clock.pass(1);
     expect(seen.restarts).toBe(1);
   });
 
-  it("restarts when no answer comes, and gives up in the end", async () => {
+  it("lets a slow server answer before it restarts again, and gives up in the end", async () => {
     const { clock, seen, mender } = mending();
-    await clock.pass(6_000);
+    mender.heard();
+    await clock.pass(5_999);
+    expect(seen.restarts).toBe(1);
+    await clock.pass(1);
     expect(seen.restarts).toBe(2);
     await clock.pass(TOTAL_MS);
     expect(seen).toEqual({ restarts: 4, givenUp: 1 });
     expect(mender.isMending).toBe(false);
   });
 
-  it("does nothing for an answer when there is nothing to mend", async () => {
+  it("does nothing for what comes when there is nothing to mend", async () => {
     const { clock, seen, mender } = mending();
     mender.stop();
+    mender.heard();
     mender.answered();
     await clock.pass(TOTAL_MS);
-    expect(seen).toEqual({ restarts: 1, givenUp: 0 });
+    expect(seen).toEqual({ restarts: 0, givenUp: 0 });
   });
 });

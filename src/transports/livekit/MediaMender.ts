@@ -2,10 +2,13 @@ import type { Clock } from "../../core/index.ts";
 
 /** How long the server's answer to an ICE restart may take before the next one, in ms. */
 const ANSWER_MS = 6_000;
-/** How long ICE then has before the next one, in ms: checks grow rare, and a restart begins with frequent ones. */
-const CHECK_MS = 1_500;
+/** How long ICE then has before the next one, in ms: the server gives up checks after 15 s. */
+const CHECK_MS = 5_000;
 
-/** Restarts ICE again and again until it is told to stop or gives up. */
+/**
+ * Restarts ICE again and again until it is told to stop or gives up. It waits with it until the server is heard: a
+ * restart that nobody answers ends the path that is there, which may come back by itself.
+ */
 export class MediaMender {
   readonly #clock: Clock;
   readonly #restart: () => void;
@@ -13,6 +16,8 @@ export class MediaMender {
   readonly #totalMs: number;
   #timer: unknown;
   #sinceUs = 0;
+  /** Whether the server was not heard yet. */
+  #isAsking = false;
 
   /** @param totalMs for all tries together. */
   constructor(clock: Clock, totalMs: number, restart: () => void, giveUp: () => void) {
@@ -29,6 +34,13 @@ export class MediaMender {
   start(): void {
     if (this.isMending) return;
     this.#sinceUs = this.#clock.nowUs();
+    this.#isAsking = true;
+    this.#nextAfter(ANSWER_MS);
+  }
+
+  /** Something came from the server: it would answer. */
+  heard(): void {
+    if (!this.isMending || !this.#isAsking) return;
     this.#try();
   }
 
@@ -43,6 +55,7 @@ export class MediaMender {
   }
 
   #try(): void {
+    this.#isAsking = false;
     if ((this.#clock.nowUs() - this.#sinceUs) / 1000 >= this.#totalMs) {
       this.stop();
       this.#giveUp();
