@@ -1,9 +1,10 @@
 // Bots that talk and message while their networks and their server fail, by a seed; then everything must be well.
-//   npm run chaos -- sora|livekit --minutes 5 --seed 1 [--bots 20] [--json]
+//   npm run chaos -- sora|livekit --minutes 5 --seed 1 [--bots 20] [--json] [--verbose]
 import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { monotonicMs } from "troupe/testing";
 import type { ChaosBot } from "./ChaosBot.ts";
+import { Disturbances } from "./Disturbances.ts";
 import { startLiveKit } from "./livekitTarget.ts";
 import { Random } from "./Random.ts";
 import { startSora } from "./soraTarget.ts";
@@ -34,6 +35,7 @@ const { values, positionals } = parseArgs({
     seed: { type: "string", default: "1" },
     bots: { type: "string", default: "20" },
     json: { type: "boolean", default: false },
+    verbose: { type: "boolean", default: false },
   },
 });
 const name = positionals[0] ?? "";
@@ -59,12 +61,17 @@ let messagesSentAgainLate = 0;
 const mediaFaults: { pair: number; fromMs: number; toMs: number }[] = [];
 /** Pauses that only a disturbed signalling path can have made, in ms. */
 const signalSilencesMs: number[] = [];
-const say = (text: string) => values.json || process.stdout.write(`${text}\n`);
+const mediaPaths = new Disturbances();
+const signalling = new Disturbances();
+let isServerAway = false;
+const say = (text: string) => values.json || process.stdout.write(`${Math.round(monotonicMs())} ${text}\n`);
 
 await settle("at the start");
 for (const { bot } of target.seats) bot.start();
+if (values.verbose) for (const { bot } of target.seats) tellOf(bot);
 await untilFlowing();
-await disturb(Number(values.minutes) * 60_000);
+// Without a start there is nothing to disturb.
+if (failures.length === 0) await disturb(Number(values.minutes) * 60_000);
 const stoppedMs = monotonicMs();
 await settle("at the end");
 await untilFlowing();
@@ -92,24 +99,28 @@ async function disturb(forMs: number): Promise<void> {
 }
 
 async function inflict(fault: string, { bot, network }: ChaosSeat, forMs: number): Promise<void> {
-  say(`${fault} ${fault === "serverRestart" ? "" : `${bot.name} ${forMs} ms`}`);
+  say(`${Math.round(monotonicMs())} ${fault} ${fault === "serverRestart" ? "" : `${bot.name} ${forMs} ms`}`);
   switch (fault) {
     case "serverRestart": {
       const fromMs = monotonicMs();
+      isServerAway = true;
       await target.restartServer();
+      isServerAway = false;
       mediaFaults.push({ pair: -1, fromMs, toMs: monotonicMs() + SERVER_RECOVERY_MS });
       return;
     }
     case "cut":
       return network.cutSignalling();
     case "stall":
-      network.stallSignalling();
-      await pause(forMs);
-      return network.resumeSignalling();
+      return signalling.during(bot, forMs, (on) => {
+        if (on) network.stallSignalling();
+        else network.resumeSignalling();
+      });
     case "slow":
-      network.slowSignalling(2_000);
-      await pause(forMs);
-      return network.resumeSignalling();
+      return signalling.during(bot, forMs, (on) => {
+        if (on) network.slowSignalling(2_000);
+        else network.resumeSignalling();
+      });
     default:
       if (!network.setOutage) return network.cutSignalling();
       return outage(bot, network.setOutage, forMs);
@@ -118,24 +129,32 @@ async function inflict(fault: string, { bot, network }: ChaosSeat, forMs: number
 
 async function outage(bot: ChaosBot, set: (on: boolean) => Promise<void>, forMs: number): Promise<void> {
   const fromMs = monotonicMs();
-  await set(true);
-  await pause(forMs);
-  await set(false);
-  outages.push({ bot, fromMs, toMs: monotonicMs() });
-  await recovery(bot);
+  await mediaPaths.during(bot, forMs, set);
+  const toMs = monotonicMs();
+  outages.push({ bot, fromMs, toMs });
+  if (!mediaPaths.isDisturbed(bot)) await recovery(bot, toMs);
   mediaFaults.push({ pair: pairOf(bot), fromMs, toMs: monotonicMs() + 1_000 });
+}
+
+/** For finding causes: what becomes of a bot, beside the faults. */
+function tellOf(bot: ChaosBot): void {
+  bot.connection.on("state", (state) => say(`  ${bot.name} ${state}`));
+  bot.connection.on("reconnecting", (reason) => say(`  ${bot.name} reconnecting: ${reason}`));
 }
 
 function pairOf(bot: ChaosBot): number {
   return Math.floor(target.seats.findIndex((seat) => seat.bot === bot) / 2);
 }
 
-/** Waits until the bot hears again, unless another fault comes over it. */
-async function recovery(bot: ChaosBot): Promise<void> {
-  const endedMs = monotonicMs();
+/** Waits until the bot hears again. What comes over it or the other meanwhile makes it another matter. */
+async function recovery(bot: ChaosBot, endedMs: number): Promise<void> {
+  const other = target.seats[target.seats.findIndex((seat) => seat.bot === bot) ^ 1]?.bot;
   while (monotonicMs() - endedMs < SETTLE_MS) {
+    if (mediaPaths.isDisturbed(bot) || (other && mediaPaths.isDisturbed(other)) || isServerAway) return;
     if (bot.heardAtMs > endedMs) {
-      recoveriesMs.push(Math.round(bot.heardAtMs - endedMs));
+      const recoveryMs = Math.round(bot.heardAtMs - endedMs);
+      recoveriesMs.push(recoveryMs);
+      if (values.verbose) say(`  ${bot.name} hears again after ${recoveryMs} ms`);
       return;
     }
     await pause(10);
