@@ -158,7 +158,7 @@ describe("an avatar session", () => {
     session.on("encodedAudio", (id, audio) => encoded.push([id, audio]));
     const first = await session.sendAudio(new Int16Array(3_200));
     await session.sendAudio(new Int16Array(100), { end: true });
-    const second = await session.sendAudio(PCM, { end: true });
+    const second = await session.sendAudio(Buffer.from(BYTES), { end: true });
     const ends = (said: FakeAvatarLink["said"]) =>
       said.filter(({ value }) => (value as { end?: boolean }).end).length;
     await link.until((said) => ends(said) === 2);

@@ -126,5 +126,6 @@ function samplesOf(audio: Int16Array | Uint8Array): Int16Array {
   if (audio instanceof Int16Array) return audio;
   if (audio.byteLength % 2 !== 0)
     throw TroupeError.expected("INVALID_AUDIO", "audio", "whole 16-bit samples", audio.byteLength);
-  return new Int16Array(audio.slice().buffer);
+  // A Buffer's own slice would be a view of its pool.
+  return new Int16Array(new Uint8Array(audio).buffer);
 }

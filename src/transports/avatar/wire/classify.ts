@@ -44,7 +44,6 @@ export function classify({ phase, httpStatus, serverCode, title, detail }: Failu
     return /livekit|agora|egress/.test(text) ? "invalidEgressConfig" : "invalidRequest";
   const byCode = serverCode === undefined ? undefined : CODES[serverCode];
   if (byCode) return byCode;
-  if (httpStatus === 402) return "billingRequired";
   const byText = TEXTS.find(([pattern]) => pattern.test(text));
   if (byText) return byText[1];
   if (httpStatus !== undefined) return reasonOfStatus(httpStatus, phase);
@@ -53,6 +52,7 @@ export function classify({ phase, httpStatus, serverCode, title, detail }: Failu
 
 function reasonOfStatus(status: number, phase: AvatarErrorPhase): AvatarErrorReason {
   if (status === 401) return "sessionTokenExpired";
+  if (status === 402) return "billingRequired";
   if (status === 404) return "appIDUnrecognized";
   if (status === 400 && phase === "websocket_connect") return "sessionTokenInvalid";
   if (status >= 400 && status < 500) return "invalidRequest";
