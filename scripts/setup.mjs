@@ -2,7 +2,7 @@
 // Each step is skipped when it is done already; each failure is one sentence with the command that mends it.
 // Runs on whatever Node the machine has, so nothing newer than Node 18 is used here.
 //
-// node scripts/setup.mjs [--for run|test|ci] [--quiet]
+// node scripts/setup.mjs [--for run|test|ci|release] [--quiet]
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
@@ -34,6 +34,14 @@ const SYSTEM_PACKAGES = {
   ],
   test: ["doctest-dev", "openssl"],
   ci: ["clang", "libclang-rt-dev", "chromium", "python3-venv", "sox"],
+  release: ["meson", "ninja-build", "dpkg-dev", "mmdebstrap", "libffi-dev", "libpcre2-dev"],
+};
+
+const LEVELS = {
+  run: ["run"],
+  test: ["run", "test"],
+  ci: ["run", "test", "ci", "release"],
+  release: ["run", "release"],
 };
 
 const steps = [
@@ -54,8 +62,7 @@ for (const [name, step] of steps) {
 }
 
 function installSystemPackages() {
-  const levels = level === "ci" ? ["run", "test", "ci"] : level === "test" ? ["run", "test"] : ["run"];
-  const wanted = levels.flatMap((name) => SYSTEM_PACKAGES[name]);
+  const wanted = LEVELS[level].flatMap((name) => SYSTEM_PACKAGES[name]);
   if (spawnSync("dpkg-query", ["--version"]).status !== 0) {
     const missing = ["cmake", "pkg-config", "flite"].filter((tool) => spawnSync(tool, ["--version"]).error);
     if (missing.length === 0) return { skipped: true };

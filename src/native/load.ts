@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { createRequire } from "node:module";
 import { fileURLToPath } from "node:url";
 import { TroupeError } from "../core/index.ts";
@@ -6,9 +7,10 @@ import type { NativeBinding } from "./binding.ts";
 let binding: NativeBinding | undefined;
 
 /**
- * Loads the addon once for this environment.
+ * Loads the addon once for this environment: what was built in this folder, else the package of this platform
+ * (`troupe-linux-x64` and so on), which comes with `troupe` as an optional dependency.
  *
- * @throws TroupeError NOT_INSTALLED when it was not built, with the command that builds it.
+ * @throws TroupeError NOT_INSTALLED when there is neither, with what to do about it.
  */
 export function loadBinding(): NativeBinding {
   binding ??= requireAddon();
@@ -17,13 +19,16 @@ export function loadBinding(): NativeBinding {
 
 function requireAddon(): NativeBinding {
   const require = createRequire(import.meta.url);
-  const root = findPackageRoot();
+  const built = `${findPackageRoot()}build/Release/troupe.node`;
+  const packaged = `troupe-${process.platform}-${process.arch}`;
   try {
-    return require(`${root}build/Release/troupe.node`) as NativeBinding;
+    return require(existsSync(built) ? built : packaged) as NativeBinding;
   } catch (error) {
-    throw new TroupeError("NOT_INSTALLED", "The native part of Troupe is not built: run `npm run setup`", {
-      cause: error,
-    });
+    throw new TroupeError(
+      "NOT_INSTALLED",
+      `The native part of Troupe is not there: run \`npm run setup\` in a clone, or install the package ${packaged}`,
+      { cause: error },
+    );
   }
 }
 
