@@ -13,8 +13,6 @@ import {
 import { logger, TroupeError, TypedEvents } from "../core/index.ts";
 import {
   type AudioProducer,
-  type EngineReceiver,
-  type EngineSender,
   type FrameTransform,
   type OpusParameters,
   requireProducer,
@@ -27,6 +25,8 @@ import type {
   ConnectionSetup,
   DataChannelInfo,
   StatsEntry,
+  TrackReceiver,
+  TrackSender,
   Transport,
   TransportDriver,
 } from "./transport.ts";
@@ -85,7 +85,7 @@ export abstract class Connection<Extra extends object = object> {
   readonly #over = Promise.withResolvers<void>();
   readonly #remote = new Map<string, RemoteTrack>();
   readonly #local = new Map<string, LocalTrack>();
-  readonly #receivers = new Map<string, EngineReceiver>();
+  readonly #receivers = new Map<string, TrackReceiver>();
   readonly #entries = new Map<string, { entry: TrackEntry; stop: () => void }>();
   readonly #channels = new Map<string, DataChannelInfo>();
   #driver: TransportDriver | undefined;
@@ -287,14 +287,14 @@ export abstract class Connection<Extra extends object = object> {
     };
   }
 
-  #attachSender(id: string, sender: EngineSender | null): void {
+  #attachSender(id: string, sender: TrackSender | null): void {
     const track = this.#local.get(id);
     if (!track) return;
     track.attach(sender);
     this.#tell(id, { type: sender ? "attached" : "detached" });
   }
 
-  #attachReceiver(key: string, receiver: EngineReceiver | null): void {
+  #attachReceiver(key: string, receiver: TrackReceiver | null): void {
     if (receiver) this.#receivers.set(key, receiver);
     else this.#receivers.delete(key);
     const track = this.#remote.get(key);
@@ -315,6 +315,9 @@ export abstract class Connection<Extra extends object = object> {
   }
 
   #requireTransformable(): void {
+    if (this.#setup.encodesFrames === false) {
+      throw new TroupeError("INVALID_STATE", "This connection carries PCM: it has no encoded frames");
+    }
     if (!this.#setup.encryptsFrames) return;
     throw new TroupeError(
       "INVALID_STATE",

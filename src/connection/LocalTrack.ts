@@ -3,12 +3,12 @@ import { TypedEvents } from "../core/index.ts";
 import {
   type AudioProducer,
   type EngineProducer,
-  type EngineSender,
   type FrameTransform,
   type OpusParameters,
   requireTransform,
   TransformSlot,
 } from "../media/index.ts";
+import type { TrackSender } from "./transport.ts";
 
 /** What a {@link LocalTrack} reports. */
 export type LocalTrackEvents = {
@@ -39,7 +39,7 @@ export class LocalTrack extends TypedEvents<LocalTrackEvents> {
   #muted = false;
   readonly #requireTransformable: () => void;
   #state: TrackState = "publishing";
-  #sender: EngineSender | null = null;
+  #sender: TrackSender | null = null;
   #release: (() => void) | undefined;
   #offs: ((() => void) | undefined)[] = [];
 
@@ -72,7 +72,7 @@ export class LocalTrack extends TypedEvents<LocalTrackEvents> {
   }
 
   /** The engine's sender that carries it now; null while there is none. */
-  get sender(): EngineSender | null {
+  get sender(): TrackSender | null {
     return this.#sender;
   }
 
@@ -118,7 +118,7 @@ export class LocalTrack extends TypedEvents<LocalTrackEvents> {
   }
 
   /** For the connection: `sender` carries it from now on, or nothing does. */
-  attach(sender: EngineSender | null): void {
+  attach(sender: TrackSender | null): void {
     if (sender === this.#sender) return;
     this.#setProducer(null);
     this.#transform.attach(sender);

@@ -2,12 +2,12 @@ import type { RemoteTrackInfo, TrackState } from "../actors/index.ts";
 import { TroupeError, TypedEvents } from "../core/index.ts";
 import {
   type AudioProducer,
-  type EngineReceiver,
   type FrameTransform,
   type ProducerEvents,
   requireTransform,
   TransformSlot,
 } from "../media/index.ts";
+import type { TrackReceiver } from "./transport.ts";
 
 /** What a {@link RemoteTrack} reports. */
 export type RemoteTrackEvents = {
@@ -34,7 +34,7 @@ export class RemoteTrack extends TypedEvents<RemoteTrackEvents> implements Audio
   readonly #transform = new TransformSlot("incoming");
   readonly #requireTransformable: () => void;
   #state: TrackState = "subscribing";
-  #receiver: EngineReceiver | null = null;
+  #receiver: TrackReceiver | null = null;
   #offFlow: (() => void) | undefined;
 
   /** For the connection. `onFlow` tells its actor what the engine sees of the packets. */
@@ -55,7 +55,7 @@ export class RemoteTrack extends TypedEvents<RemoteTrackEvents> implements Audio
     return this.#state;
   }
 
-  get producer(): EngineReceiver | null {
+  get producer(): TrackReceiver | null {
     return this.#receiver;
   }
 
@@ -88,7 +88,7 @@ export class RemoteTrack extends TypedEvents<RemoteTrackEvents> implements Audio
   }
 
   /** For the connection: `receiver` brings it from now on, or nothing does. */
-  attach(receiver: EngineReceiver | null): void {
+  attach(receiver: TrackReceiver | null): void {
     if (receiver === this.#receiver) return;
     this.#offFlow?.();
     this.#transform.attach(receiver);

@@ -6,6 +6,8 @@ export type {
   ConnectionHost,
   DataChannelInfo,
   StatsEntry,
+  TrackReceiver,
+  TrackSender,
   Transport,
   TransportDriver,
 } from "./transport.ts";

@@ -1,6 +1,6 @@
 import type { ConnectionDeadlines, ConnectionDriver } from "../actors/index.ts";
 import type { BackoffOptions } from "../core/index.ts";
-import type { EngineReceiver, EngineSender } from "../media/index.ts";
+import type { EngineProducer, EngineReceiver, EngineSender } from "../media/index.ts";
 import type { Connection } from "./Connection.ts";
 import type { LocalTrack } from "./LocalTrack.ts";
 
@@ -11,6 +11,17 @@ export interface Transport<C extends Connection<object>> {
   /** Makes the connection; `connect` then starts it. */
   create(): C;
 }
+
+/** What carries a local track to the far side: a sender of the engine, or what a driver makes of a sink. */
+export type TrackSender = Pick<EngineSender, "closed" | "setProducer"> &
+  Partial<Pick<EngineSender, "setTransform">>;
+
+/** What brings a remote track: a receiver of the engine, or a source that a driver fills. */
+export type TrackReceiver = EngineProducer & {
+  /** Left out by what brings no encoded frames. */
+  setTransform?: EngineReceiver["setTransform"];
+  readonly events: { on(name: "flow", listener: (state: "flowing" | "stalled") => void): () => void };
+};
 
 /** One entry of the WebRTC statistics: `type` is codec, inbound-rtp, transport and so on. */
 export interface StatsEntry {
@@ -38,14 +49,14 @@ export interface ConnectionHost {
    * `sender` carries this local track from now on; the connection sets its producer, and sets it anew when
    * the producer changes. The driver (or its session) keeps owning the sender.
    */
-  senderReady(trackId: string, sender: EngineSender): void;
+  senderReady(trackId: string, sender: TrackSender): void;
   /** The sender is about to be closed. Not needed when an attempt ends: the connection then lets go of all. */
   senderGone(trackId: string): void;
   /**
    * `receiver` brings the remote track of this key from now on: before or after `track.added` of the same
    * key. The driver (or its session) keeps owning the receiver.
    */
-  receiverReady(key: string, receiver: EngineReceiver): void;
+  receiverReady(key: string, receiver: TrackReceiver): void;
   /** The receiver is about to be closed. Not needed when an attempt ends. */
   receiverGone(key: string): void;
   /** The far side muted or unmuted the track by signalling. */
@@ -84,6 +95,8 @@ export interface ConnectionSetup {
   createDriver: (host: ConnectionHost) => TransportDriver;
   /** Whether a lost connection is dialed again; true when left out. */
   reconnect?: boolean;
+  /** Whether audio is encoded, so that encoded frames can be transformed; true when left out. */
+  encodesFrames?: boolean;
   /** Whether the transport itself transforms encoded frames, so that users cannot; false when left out. */
   encryptsFrames?: boolean;
   /** Whether the driver can resume; false when left out. */

@@ -63,10 +63,10 @@ export abstract class FrameTransform<Events extends object = object> extends Typ
   protected abstract createStream(direction: FrameDirection): EngineFrameTransform;
 }
 
-/** Where a stream's frames can be got at: a sender or a receiver. */
+/** Where a stream's frames can be got at: a sender or a receiver. What carries PCM has none. */
 export interface TransformTarget {
   readonly closed: boolean;
-  setTransform(transform: EngineFrameTransform | null): void;
+  setTransform?(transform: EngineFrameTransform | null): void;
 }
 
 /** Keeps a track's transform on whatever carries the track. */
@@ -104,7 +104,7 @@ export class TransformSlot {
     this.#stream = this.#target && this.#transform ? this.#transform.open(this.#direction) : null;
     this.#openedBy = this.#stream ? this.#transform : null;
     const isOpen = this.#target !== null && !this.#target.closed;
-    if (isOpen && (this.#stream || before.stream)) this.#target?.setTransform(this.#stream);
+    if (isOpen && (this.#stream || before.stream)) this.#target?.setTransform?.(this.#stream);
     if (this.#transform?.closed) this.#stream?.close();
     // What was there before may still be on a stream that is about to end: it keeps what it has.
     if (before.stream) before.openedBy?.release(before.stream);

@@ -72,13 +72,19 @@ export class Batches {
     else if (c !== 0) events?.emit("wanted", keyIndex);
   }
 
+  #sourceState(handle: number, state: "idle" | "playing" | "drained", queuedUs: number): void {
+    const events = this.sources.get(handle);
+    events?.emit("state", state, queuedUs);
+    if (state !== "drained") events?.emit("flow", state === "playing" ? "flowing" : "stalled");
+  }
+
   #event(kind: number, handle: number, a: number, b: number, c: number, texts: string[]): void {
     switch (kind) {
       case RecordKind.level:
         this.levels.get(handle)?.emit("level", { rms: a, peak: b });
         break;
       case RecordKind.sourceState:
-        this.sources.get(handle)?.emit("state", (["idle", "playing", "drained"] as const)[b] ?? "idle", a);
+        this.#sourceState(handle, (["idle", "playing", "drained"] as const)[b] ?? "idle", a);
         break;
       case RecordKind.mark:
         this.sources.get(handle)?.emit("mark", a, b === 0 ? "reached" : "cleared");

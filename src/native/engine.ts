@@ -273,6 +273,8 @@ export class EngineSource extends EngineProducer {
     mark: [mark: number, outcome: "reached" | "cleared"];
     /** The event loop stalled for so long that events, marks among them, may have been lost. */
     lost: [];
+    /** Whether it plays, as a receiver tells it of packets; only while somebody listens. */
+    flow: [state: "flowing" | "stalled"];
   }>();
   readonly options: SourceOptions;
 
