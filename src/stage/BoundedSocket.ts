@@ -1,6 +1,6 @@
 import type { WebSocket } from "ws";
-import { type Logger, TypedEvents } from "../core/index.ts";
-import { RateLimit, type StageLimits } from "./limits.ts";
+import { type Logger, RateLimit, TypedEvents } from "../core/index.ts";
+import type { StageLimits } from "./limits.ts";
 
 /** How long a far side may take to answer a close. */
 const CLOSE_WAIT_MS = 2000;

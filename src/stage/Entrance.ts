@@ -1,6 +1,5 @@
-import { type Logger, randomId, TroupeError, withDeadline } from "../core/index.ts";
+import { type Logger, randomId, secretsMatch, TroupeError, withDeadline } from "../core/index.ts";
 import { type PeerTransport, Session } from "../webrtc/index.ts";
-import { secretsMatch } from "./access.ts";
 import { type MediaOverrides, overrideMedia, readAccessToken } from "./accessToken.ts";
 import { type BoundedSocket, CloseCode } from "./BoundedSocket.ts";
 import type { Channels } from "./Channels.ts";

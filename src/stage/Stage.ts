@@ -1,7 +1,7 @@
 import { z } from "zod";
-import { type Logger, logger, parseOptions, randomId, TroupeError } from "../core/index.ts";
+import { isLoopback, type Logger, logger, parseOptions, randomId, TroupeError } from "../core/index.ts";
 import { NativePeerTransport, type PeerTransport } from "../webrtc/index.ts";
-import { allowedHostNames, checkListenAddress, isLoopback, isUnspecified } from "./access.ts";
+import { allowedHostNames, checkListenAddress, isUnspecified } from "./access.ts";
 import { callApi } from "./api.ts";
 import { BoundedSocket } from "./BoundedSocket.ts";
 import { Channels } from "./Channels.ts";

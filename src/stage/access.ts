@@ -1,6 +1,5 @@
-import { createHash, timingSafeEqual } from "node:crypto";
 import { networkInterfaces } from "node:os";
-import { randomId, TroupeError } from "../core/index.ts";
+import { isLoopback, randomId, secretsMatch, TroupeError } from "../core/index.ts";
 
 /** How long a browser that opened the page stays welcome. */
 const PAGE_SESSION_MS = 12 * 3600_000;
@@ -9,12 +8,6 @@ const MAXIMUM_OPEN_TOKENS = 16;
 
 /** Why a request was turned away; the text of the 403. */
 export type Refusal = string;
-
-/** True for 127.0.0.0/8, ::1 and localhost. */
-export function isLoopback(host: string): boolean {
-  const name = withoutBrackets(host.toLowerCase());
-  return name === "localhost" || name === "::1" || /^127(\.\d{1,3}){3}$/.test(name);
-}
 
 /** True for the addresses that mean every interface. */
 export function isUnspecified(host: string): boolean {
@@ -37,13 +30,6 @@ export function checkListenAddress(host: string, hasSecret: boolean): void {
       received: "none",
     },
   );
-}
-
-/** Compares two secrets in a time that tells nothing about either. */
-export function secretsMatch(given: unknown, expected: string): boolean {
-  const text = typeof given === "string" ? given : "";
-  const digest = (value: string) => createHash("sha256").update(value).digest();
-  return timingSafeEqual(digest(text), digest(expected)) && typeof given === "string";
 }
 
 /** The names by which a stage on `host` may be called in a Host header. */

@@ -1,7 +1,7 @@
 import { deflateSync, inflateSync } from "node:zlib";
-import { type Logger, TroupeError, TypedEvents } from "../core/index.ts";
+import { type Logger, RateLimit, TroupeError, TypedEvents } from "../core/index.ts";
 import type { Session, TransportChannel } from "../webrtc/index.ts";
-import { RateLimit, type StageLimits } from "./limits.ts";
+import type { StageLimits } from "./limits.ts";
 import { type DataChannelWish, type OfferedDataChannel, parseJson } from "./messages.ts";
 
 /** The labels of Sora's own, each with the direction that the offer names. */

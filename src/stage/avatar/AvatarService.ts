@@ -4,8 +4,16 @@ import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import { z } from "zod";
-import { type Clock, type Logger, logger, parseOptions, randomId, TroupeError } from "../../core/index.ts";
-import { allowedHostNames, checkHost, checkOrigin, isUnspecified, secretsMatch } from "../access.ts";
+import {
+  type Clock,
+  type Logger,
+  logger,
+  parseOptions,
+  randomId,
+  secretsMatch,
+  TroupeError,
+} from "../../core/index.ts";
+import { allowedHostNames, checkHost, checkOrigin, isUnspecified } from "../access.ts";
 import { parseJson } from "../messages.ts";
 import { type AvatarFault, Faults, httpErrorOf } from "./faults.ts";
 import { type AvatarLimits, avatarLimitsSchema } from "./limits.ts";

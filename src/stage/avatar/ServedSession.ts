@@ -1,5 +1,5 @@
 import type { WebSocket } from "ws";
-import { type Clock, type Logger, randomId } from "../../core/index.ts";
+import { type Clock, type Logger, RateLimit, randomId } from "../../core/index.ts";
 import type { AvatarErrorReason } from "../../transports/avatar/index.ts";
 import {
   AudioFormat,
@@ -14,7 +14,6 @@ import {
   encodeConfirmation,
   encodeError,
 } from "../../transports/avatar/wire/messages.ts";
-import { RateLimit } from "../limits.ts";
 import { type AvatarFault, type Faults, serverErrorOf } from "./faults.ts";
 import type { AvatarLimits } from "./limits.ts";
 import { OggDuration } from "./oggDuration.ts";
