@@ -47,7 +47,7 @@ module.exports = {
       to: {
         path: "^src/",
         pathNot:
-          "^src/(index|sora|transports/sora/index|transports/livekit/index|transports/avatar/index|agent/index|actors/index|stage/index|testing/index)\\.ts$",
+          "^src/(index|sora|transports/sora/index|transports/livekit/index|transports/avatar/index|transports/audio-connector/index|agent/index|actors/index|stage/index|testing/index)\\.ts$",
       },
     },
     {

@@ -6,8 +6,6 @@ export type {
   ConnectionHost,
   DataChannelInfo,
   StatsEntry,
-  TrackReceiver,
-  TrackSender,
   Transport,
   TransportDriver,
 } from "./transport.ts";

@@ -1,5 +1,12 @@
-// The stage: a local Sora with an API and a web page, for bots on a laptop and in tests; an avatar service beside it.
+// The stage: a local Sora with an API and a web page, for bots on a laptop and in tests; an avatar service and a caller
+// of the Audio Connector beside it.
 export type { MediaOverrides } from "./accessToken.ts";
+export {
+  AudioConnectorCaller,
+  type AudioConnectorCallerEvents,
+  type AudioConnectorCallerOptions,
+} from "./audioConnector/AudioConnectorCaller.ts";
+export type { FarPlayoutReport } from "./audioConnector/FarPlayout.ts";
 export { AvatarService, type AvatarServiceOptions } from "./avatar/AvatarService.ts";
 export type { AvatarFault, AvatarFaultPhase } from "./avatar/faults.ts";
 export type { AvatarLimits } from "./avatar/limits.ts";

@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
 import { AudioSink, AudioSource, connect, type RemoteTrack } from "troupe";
 import { type SoraConnection, sora } from "troupe/sora";
-import { Stage } from "troupe/stage";
+import { AudioConnectorCaller, Stage } from "troupe/stage";
 import { generateTone, measureTone, readRecording, ScriptedCaller } from "troupe/testing";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 
@@ -119,6 +119,25 @@ describe("the examples", { timeout: EXAMPLE_MS }, () => {
   it("echo: says back what it hears until Ctrl-C", async () => {
     const example = new Example("echo", stage.signalingUrl, CHANNEL);
     await hears(await enter(tone(660)).track, 660);
+    expect(await example.interrupt(), example.said).toBe(0);
+  });
+
+  it("connector: says back what a caller says, and ends the call at its key", async () => {
+    const example = new Example("connector", "0");
+    await example.says(/^Calls come to/m);
+    const url = /ws:\S+(?=;)/.exec(example.said)![0];
+    const caller = await AudioConnectorCaller.dial({ url });
+    caller.say(generateTone({ frequency: 440, sampleRate: SAMPLE_RATE, durationMs: 2_000 }));
+    await new Promise<void>((resolve) =>
+      caller.on("played", (pcm) => {
+        const samples = pcm && new Int16Array(Uint8Array.from(pcm).buffer);
+        if (samples && measureTone(samples, 440, SAMPLE_RATE) > 0.9) resolve();
+      }),
+    );
+    caller.sendDtmf("#");
+    expect(await caller.closed()).toEqual({ code: 1000, reason: "bye" });
+    await caller.close();
+    await example.says(/pressed #/);
     expect(await example.interrupt(), example.said).toBe(0);
   });
 

@@ -1,0 +1,87 @@
+import type { Clock } from "../../core/index.ts";
+import type { EngineSource } from "../../native/index.ts";
+
+/** What waits at most: a burst behind a stalled network is played, later than it was. */
+export const MAXIMUM_WAITING_MS = 1_000;
+/** What may wait beyond the delay until quiet frames are left out. */
+const SPARE_MS = 30;
+/** Of 16-bit samples; about -50 dB. Leaving such a frame out is not heard. */
+const QUIET_RMS = 100;
+/** A source that plays nothing for this long has no listener. */
+const UNHEARD_US = 150_000;
+
+/** What became of the far side's audio. */
+export interface IncomingCounts {
+  framesReceived: number;
+  /** How often it ran dry and began anew. */
+  gaps: number;
+  /** Frames left out: quiet ones of a far clock that is fast or behind a stall, and what came beyond the bound. */
+  framesDropped: number;
+  /** Messages of an odd length, whose last byte is no sample. */
+  malformed: number;
+}
+
+/**
+ * Puts the far side's frames into a source of the engine, which plays them on its clock. What comes after nothing
+ * waits for `delayMs`, so that later frames may be late by as much.
+ */
+export class IncomingAudio {
+  readonly counts: IncomingCounts = { framesReceived: 0, gaps: 0, framesDropped: 0, malformed: 0 };
+  readonly #source: EngineSource;
+  readonly #delayUs: number;
+  readonly #clock: Clock;
+  #leftUs = 0;
+  #playedAtUs = 0;
+
+  constructor(source: EngineSource, { delayMs, clock }: { delayMs: number; clock: Clock }) {
+    this.#source = source;
+    this.#delayUs = delayMs * 1_000;
+    this.#clock = clock;
+  }
+
+  /** One message: s16le samples of one channel. */
+  push(data: Buffer): void {
+    const pcm = samplesOf(data);
+    if (data.length % 2 !== 0) this.counts.malformed += 1;
+    if (pcm.length === 0) return;
+    this.counts.framesReceived += 1;
+    const nowUs = this.#clock.nowUs();
+    const waitingUs = this.#waitingUs(nowUs);
+    if (waitingUs === 0) this.#begin(pcm, nowUs);
+    else if (waitingUs > this.#delayUs + SPARE_MS * 1_000 && isQuiet(pcm)) this.counts.framesDropped += 1;
+    else this.#append(pcm, nowUs);
+    this.#leftUs = this.#source.queuedUs;
+  }
+
+  #waitingUs(nowUs: number): number {
+    const waitingUs = this.#source.queuedUs;
+    if (waitingUs < this.#leftUs || waitingUs === 0) this.#playedAtUs = nowUs;
+    return waitingUs;
+  }
+
+  #begin(pcm: Int16Array, nowUs: number): void {
+    this.counts.gaps += 1;
+    this.#source.write(pcm, nowUs + this.#delayUs);
+  }
+
+  #append(pcm: Int16Array, nowUs: number): void {
+    const waitsLong = this.#source.queuedUs > this.#delayUs + UNHEARD_US;
+    if (waitsLong && nowUs - this.#playedAtUs > UNHEARD_US) {
+      // Nobody listens: whoever does later wants to hear what is said then.
+      this.#source.clear();
+      this.#source.write(pcm, nowUs + this.#delayUs);
+    } else if (this.#source.write(pcm) < pcm.length) this.counts.framesDropped += 1;
+  }
+}
+
+function samplesOf(data: Buffer): Int16Array {
+  const samples = Math.floor(data.length / 2);
+  if (data.byteOffset % 2 === 0) return new Int16Array(data.buffer, data.byteOffset, samples);
+  return new Int16Array(Uint8Array.from(data.subarray(0, samples * 2)).buffer);
+}
+
+function isQuiet(pcm: Int16Array): boolean {
+  let energy = 0;
+  for (const sample of pcm) energy += sample * sample;
+  return energy <= pcm.length * QUIET_RMS * QUIET_RMS;
+}

@@ -1,0 +1,158 @@
+import { describe, expect, it } from "vitest";
+import { ManualClock } from "../../../test/fixtures/ManualClock.ts";
+import { OutgoingAudio } from "./OutgoingAudio.ts";
+
+const SECOND = 32_000;
+
+function start({ sampleRate = 16_000, activeSeconds = 5, leadMs = 80 } = {}) {
+  const clock = new ManualClock();
+  const sent: { atMs: number; pcm: Buffer }[] = [];
+  const socket = { takes: true };
+  const outgoing = new OutgoingAudio({
+    sampleRate,
+    leadMs,
+    activeSeconds,
+    clock,
+    send: (pcm) => {
+      if (socket.takes) sent.push({ atMs: clock.nowUs() / 1_000, pcm: Buffer.from(pcm) });
+      return socket.takes;
+    },
+  });
+  return { clock, sent, socket, outgoing };
+}
+
+describe("what is sent live", () => {
+  it("has a lead of silence in front, which a pause brings back", async () => {
+    const { clock, sent, outgoing } = start();
+    const frame = Buffer.alloc(640, 1);
+    for (let at = 0; at < 3; at++) {
+      outgoing.live(frame);
+      await clock.pass(20);
+    }
+    expect(sent.map(({ pcm }) => pcm[0])).toEqual([0, 0, 0, 0, 1, 1, 1]);
+    expect(outgoing.farBufferMs).toBe(80);
+    await clock.pass(1_000);
+    outgoing.live(frame);
+    expect(outgoing.counts).toEqual({ framesSent: 12, leadFrames: 8, starts: 2, framesDropped: 0 });
+  });
+
+  it("is dropped and counted when the far side does not read", () => {
+    const { socket, outgoing } = start({ leadMs: 0 });
+    socket.takes = false;
+    outgoing.live(Buffer.alloc(640));
+    expect(outgoing.counts.framesDropped).toBe(1);
+  });
+});
+
+describe("a buffer", () => {
+  it.each([
+    [8_000, 20, 320],
+    [16_000, 20, 640],
+    [24_000, 20, 960],
+    [16_000, 10, 320],
+  ] as const)("at %i Hz is cut into frames of %i ms", async (sampleRate, framesMs, bytes) => {
+    const { sent, outgoing } = start({ sampleRate });
+    const pcm = Buffer.alloc(bytes * 3, 7);
+    expect(await outgoing.buffer(pcm, { framesMs, bytesPerSample: bytes })).toBe("sent");
+    expect(sent.map(({ pcm: frame }) => frame.length)).toEqual([bytes, bytes, bytes]);
+  });
+
+  it("pads its last frame when it is told to, and keeps it for the next one else", async () => {
+    const { sent, outgoing } = start();
+    await outgoing.buffer(Buffer.alloc(700, 1), {});
+    await outgoing.buffer(Buffer.alloc(580, 2), {});
+    expect(sent).toHaveLength(2);
+    expect([...sent[1]!.pcm.subarray(58, 62)]).toEqual([1, 1, 2, 2]);
+    await outgoing.buffer(Buffer.alloc(2, 3), { padLastFrame: true });
+    expect([...sent[2]!.pcm.subarray(0, 4)]).toEqual([3, 3, 0, 0]);
+    expect(sent[2]!.pcm).toHaveLength(640);
+  });
+
+  it.each([8_000, 16_000, 24_000])(
+    "at %i Hz is given ahead as far as the active window goes, and not beyond",
+    async (sampleRate) => {
+      const { clock, sent, outgoing } = start({ sampleRate, activeSeconds: 2 });
+      const done = outgoing.buffer(Buffer.alloc(sampleRate * 2 * 10), {});
+      const ahead: number[] = [];
+      for (let ms = 0; ms < 9_000; ms += 100) {
+        await clock.pass(100);
+        ahead.push(outgoing.farBufferMs);
+      }
+      expect(await done).toBe("sent");
+      expect(sent).toHaveLength(500);
+      expect(Math.max(...ahead)).toBeLessThanOrEqual(2_000);
+      expect(Math.min(...ahead.slice(0, -5))).toBeGreaterThanOrEqual(900);
+    },
+  );
+
+  it("never has more messages over there than the far side holds", async () => {
+    const { clock, sent, outgoing } = start({ activeSeconds: 60 });
+    void outgoing.buffer(Buffer.alloc(SECOND * 100), { framesMs: 10 });
+    await clock.pass(1_000);
+    expect(sent.length).toBeLessThanOrEqual(3_072 + 100);
+    outgoing.close();
+  });
+
+  it("follows the window when that is changed, and refuses one that is none", async () => {
+    const { clock, sent, outgoing } = start({ activeSeconds: 1 });
+    void outgoing.buffer(Buffer.alloc(SECOND * 10), {});
+    await clock.pass(1);
+    expect(sent).toHaveLength(50);
+    outgoing.setBufferTiming(3);
+    await clock.pass(1);
+    expect(sent).toHaveLength(150);
+    for (const wrong of [0, -1, 61, Number.NaN]) {
+      expect(() => outgoing.setBufferTiming(wrong)).toThrow(
+        expect.objectContaining({ code: "INVALID_OPTION" }),
+      );
+    }
+    outgoing.close();
+  });
+
+  it("is dropped by a flush, and what follows goes out at once", async () => {
+    const { clock, sent, outgoing } = start({ activeSeconds: 1 });
+    const first = outgoing.buffer(Buffer.alloc(SECOND * 10 + 8), {});
+    await clock.pass(100);
+    outgoing.flush();
+    expect(await first).toBe("flushed");
+    expect(outgoing.queuedMs).toBe(0);
+    const before = sent.length;
+    expect(await outgoing.buffer(Buffer.alloc(640, 9), {})).toBe("sent");
+    expect(sent.slice(before).map(({ pcm }) => pcm[0])).toEqual([9]);
+  });
+
+  it("waits for a far side that does not read", async () => {
+    const { clock, sent, socket, outgoing } = start();
+    socket.takes = false;
+    const done = outgoing.buffer(Buffer.alloc(6_400), {});
+    await clock.pass(500);
+    expect(sent).toHaveLength(0);
+    socket.takes = true;
+    await clock.pass(30);
+    expect(await done).toBe("sent");
+    expect(sent).toHaveLength(10);
+  });
+
+  it("is drained once the far side has played it", async () => {
+    const { clock, outgoing } = start();
+    void outgoing.buffer(Buffer.alloc(SECOND), {});
+    let isDrained = false;
+    void outgoing.drained().then(() => {
+      isDrained = true;
+    });
+    await clock.pass(990);
+    expect(isDrained).toBe(false);
+    await clock.pass(20);
+    expect(isDrained).toBe(true);
+    expect(clock.pending).toBe(0);
+  });
+
+  it("is refused when it is no audio of the call's, or more than five minutes", async () => {
+    const { outgoing } = start();
+    const refused = (pcm: Buffer, options: object) => expect(outgoing.buffer(pcm, options)).rejects;
+    await refused(Buffer.alloc(3), {}).toMatchObject({ code: "INVALID_AUDIO" });
+    await refused(Buffer.alloc(640), { bytesPerSample: 320 }).toMatchObject({ code: "INVALID_OPTION" });
+    await refused(Buffer.alloc(640), { framesMs: 30 }).toMatchObject({ code: "INVALID_OPTION" });
+    await refused(Buffer.alloc(SECOND * 301), {}).toMatchObject({ code: "QUEUE_FULL" });
+  });
+});
