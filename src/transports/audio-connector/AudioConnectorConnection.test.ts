@@ -171,6 +171,11 @@ describe("a call", () => {
     expect(() => call.publish(source)).toThrow(expect.objectContaining({ code: "INVALID_STATE" }));
     source.close();
   });
+
+  it("has no encoded frames that could be transformed", async () => {
+    const { call } = await start();
+    expect(() => call.setTransform(null)).toThrow(expect.objectContaining({ code: "INVALID_STATE" }));
+  });
 });
 
 describe("a call that is lost", () => {

@@ -49,6 +49,7 @@ export class AudioConnectorConnection extends Connection<AudioConnectorEvents> {
         parts.driver = new CallDriver({ id: info.id, settings, link, host }, events, driverParts);
         return parts.driver;
       },
+      encodesFrames: false,
       reconnect: settings.graceMs > 0,
       backoff: NO_BACKOFF,
       deadlines: { attemptMs: awayMs, reconnectMs: awayMs, trackMs: awayMs },
