@@ -179,6 +179,26 @@ TEST_SUITE("EncoderStream") {
       }
   }
 
+  TEST_CASE("takes back what it holds when a source is cleared that ran dry just before") {
+    for (const int dryTicks : {0, 1, 2}) {
+      CAPTURE(dryTicks);
+      Bench bench({AudioEncoding::Codec::pcmu, framesOf(60)});
+      bench.write(1'200 + 30);
+      bench.pass(1'200 + 30);
+      const size_t before = bench.sent().size();
+      bench.pass(dryTicks * kTickMs);
+      REQUIRE(bench.source->queuedUs() == 0);
+      bench.source->clear();
+      bench.pass(200);
+      REQUIRE(bench.sent().size() > before);
+      size_t audible = 0;
+      for (size_t at = before; at < bench.sent().size(); ++at)
+        for (const uint8_t byte : bench.sent()[at].payload) audible += (byte | 0x80) < 0xe0 ? 1 : 0;
+      // Of 8 a millisecond: the fade-out, and no more than the resampler rings.
+      CHECK(audible <= 8 * 4);
+    }
+  }
+
   TEST_CASE("takes new parameters while it runs, in the same encoder") {
     Bench bench;
     bench.write(5'000);

@@ -7,6 +7,8 @@ namespace troupe {
 namespace {
 
 constexpr int64_t kUsPerSecond = 1'000'000;
+/** A packet under way may still hold what ran dry this long ago: the longest one is 60 ms. */
+constexpr int64_t kLongestPacketTicks = 6;
 
 }  // namespace
 
@@ -30,6 +32,9 @@ size_t Source::clear() {
 
 bool Source::produce(const Tick& tick, PcmFrame& frame) {
   frame.format = format_;
+  // Whoever still holds the end of what ran dry hears of a clear too, by a silent frame.
+  const bool isRecent =
+      state_ == State::playing || (state_ == State::drained && tick.number - drainedAt_ < kLongestPacketTicks);
   frame.cleared = cleared_.exchange(false);
   reached_.clear();
   const size_t real = ring_.read(std::span(frame.samples).first(format_.samples()), tick.timeUs, reached_);
@@ -42,7 +47,7 @@ bool Source::produce(const Tick& tick, PcmFrame& frame) {
     enter(State::idle, tick);
   }
   for (const uint32_t id : reached_) tick.out.event(RecordKind::mark, handle(), id, 0);
-  return real > 0;
+  return real > 0 || (frame.cleared && isRecent);
 }
 
 void Source::enter(State state, const Tick& tick) {
