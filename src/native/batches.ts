@@ -13,6 +13,8 @@ import { cryptorState, type EngineFrameCryptor, type EngineFrameRelay } from "./
 
 const NO_BYTES: Uint8Array = new Uint8Array();
 
+const WARNING_INTERVAL_MS = 1_000;
+
 /** Hands each record of a batch to the object that its handle names. A record of a closed handle is let go. */
 export class Batches {
   readonly peers = new Map<number, EnginePeer["events"]>();
@@ -24,6 +26,10 @@ export class Batches {
   readonly cryptors = new Map<number, EngineFrameCryptor["events"]>();
   readonly relays = new Map<number, EngineFrameRelay["events"]>();
   readonly sinks = new Map<number, EngineSink>();
+
+  #lostBatches = 0;
+  #lostFrames = 0;
+  #quietUntil = 0;
 
   /** True from when the engine has stopped: no handle of it is left. */
   ended = false;
@@ -63,6 +69,21 @@ export class Batches {
       timestampUs: us,
       concealed: concealed !== 0,
     });
+  }
+
+  /** Once a second at the most: listeners that are slower than the clock lose something with every batch. */
+  #warnOfLoss(batches: number, frames: number): void {
+    this.#lostBatches += batches;
+    this.#lostFrames += frames;
+    const now = performance.now();
+    if (now < this.#quietUntil) return;
+    this.#quietUntil = now + WARNING_INTERVAL_MS;
+    logger.warn("the event loop stalled, or listeners are slower than the clock: audio was lost", {
+      batches: this.#lostBatches,
+      frames: this.#lostFrames,
+    });
+    this.#lostBatches = 0;
+    this.#lostFrames = 0;
   }
 
   #cryptor(handle: number, state: CryptorState, keyIndex: number, c: number, d: number): void {
@@ -108,7 +129,7 @@ export class Batches {
         this.peers.get(handle)?.emit("bye", a);
         break;
       case RecordKind.dropped:
-        logger.warn("the event loop stalled and lost audio", { batches: a, frames: b });
+        this.#warnOfLoss(a, b);
         for (const source of [...this.sources.values()]) source.emit("lost");
         break;
     }

@@ -270,8 +270,10 @@ export interface EngineStats {
   codecThreadCpuMs: number;
   clockThreadCpuMs: number;
   batches: number;
+  /** What listeners that were slower than the clock, or a loop that stalled, lost: batches, and frames and events in them. */
   batchesDropped: number;
   framesDropped: number;
+  eventsDropped: number;
   /** Open handles by kind: peers, receivers, senders, sources, sinks, mixers, forwarders, encoders, decoders. */
   handles: Record<string, number>;
 }

@@ -615,6 +615,29 @@ describe("the engine by the clock", () => {
     expect(frames + stats.framesDropped).toBeGreaterThanOrEqual(190);
   });
 
+  it("lets the event loop turn while listeners are slower than the clock, and counts what they lose", async () => {
+    const engine = Engine.shared();
+    const speaker = engine.createSource({ sampleRate: 48_000, channels: 1, capacityMs: 10_000 });
+    const sink = engine.createSink({ sampleRate: 48_000, channels: 1, frameMs: 10 });
+    sink.bind(speaker);
+    let frames = 0;
+    const framesAtTurn: number[] = [];
+    const turning = setInterval(() => framesAtTurn.push(frames), 1);
+    const done = new Promise<void>((resolve) => {
+      sink.events.on("frame", () => {
+        frames += 1;
+        Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 15);
+        if (frames === 150) resolve();
+      });
+    });
+    speaker.write(tone(440, 480_000));
+    await done;
+    clearInterval(turning);
+    // Between the first frame and the last, not only before and after.
+    expect(new Set(framesAtTurn).size).toBeGreaterThan(50);
+    expect(engine.stats().framesDropped).toBeGreaterThan(0);
+  });
+
   it("ends with a worker that is terminated while it plays", async () => {
     const script = `
       import { parentPort } from "node:worker_threads";

@@ -1,6 +1,7 @@
 #include "EngineHost.hpp"
 
 #include <algorithm>
+#include <chrono>
 #include <cstring>
 
 #include "AddonState.hpp"
@@ -10,6 +11,11 @@ namespace troupe::addon {
 namespace {
 
 constexpr size_t kInitialCapacity = 4096;
+/**
+ * After so long of JavaScript's thread the event loop has its turn: listeners that are slower than the clock would hold
+ * it for good. What waits goes out with the next tick; what is too much the queue drops and counts.
+ */
+constexpr std::chrono::milliseconds kDeliveryTime{8};
 
 }  // namespace
 
@@ -54,11 +60,16 @@ void EngineHost::onWake(Napi::Env env, Napi::Function onBatch, EngineHost* host,
 }
 
 void EngineHost::deliver(Napi::Env env, Napi::Function onBatch) {
-  wakePending_ = false;
+  const auto until = std::chrono::steady_clock::now() + kDeliveryTime;
   delivering_ = true;
-  while (!stopped_ && engine_->batches().take(taken_) && handOver(env, onBatch)) {
-  }
+  bool isOverTime = false;
+  // By hand nothing is added meanwhile, and whoever ticks wants all of it.
+  while (!isOverTime && !stopped_ && engine_->batches().take(taken_) && handOver(env, onBatch))
+    isOverTime = wakeFunction_ && std::chrono::steady_clock::now() >= until;
   delivering_ = false;
+  // Not before: Node serves a wake-up that comes during its callback without a turn of the loop in between.
+  wakePending_ = false;
+  if (!isOverTime && !stopped_ && engine_->batches().isWaiting()) wake();
 }
 
 bool EngineHost::handOver(Napi::Env env, Napi::Function onBatch) {

@@ -103,6 +103,7 @@ Napi::Object engineStatsObject(Napi::Env env, const Engine::Stats& stats) {
                     .set("batches", stats.batches.batches)
                     .set("batchesDropped", stats.batches.batchesDropped)
                     .set("framesDropped", stats.batches.framesDropped)
+                    .set("eventsDropped", stats.batches.eventsDropped)
                     .object();
   object.Set("clockLateMs", late);
   object.Set("handles", handles.object());

@@ -84,6 +84,11 @@ bool BatchQueue::take(Batch& into) {
   return true;
 }
 
+bool BatchQueue::isWaiting() const {
+  std::lock_guard lock(mutex_);
+  return count_ > 0;
+}
+
 BatchQueue::Counts BatchQueue::counts() const {
   std::lock_guard lock(mutex_);
   return counts_;

@@ -42,6 +42,8 @@ class BatchQueue {
   /** Swaps the oldest waiting batch with `into`, which is emptied first; false when none waits. */
   bool take(Batch& into);
 
+  /** Whether there is something to take. */
+  bool isWaiting() const;
   Counts counts() const;
 
  private:
