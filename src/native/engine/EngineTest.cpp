@@ -3,9 +3,12 @@
 #include <doctest/doctest.h>
 
 #include <future>
+#include <set>
 
 #include "AudioLevelMeter.hpp"
 #include "EngineBench.hpp"
+#include "RtcpParser.hpp"
+#include "RtpTestPacket.hpp"
 
 using namespace troupe;
 
@@ -71,6 +74,29 @@ TEST_SUITE("Engine") {
     bench.pass(10'000);
     CHECK(bench.back->rtcp.size() >= 5);
     CHECK(bench.out->rtcp.size() >= 5);
+  }
+
+  TEST_CASE("reports on every stream, however many there are") {
+    constexpr uint32_t kStreams = 80;
+    EngineBench bench;
+    for (uint32_t ssrc = 1; ssrc <= kStreams; ++ssrc) bench.receive(bench.far, ssrc);
+    for (uint32_t ssrc = 1; ssrc <= kStreams; ++ssrc) {
+      test::TestPacket packet;
+      packet.ssrc = ssrc;
+      const auto bytes = test::bytesOf(packet);
+      bench.engine.peer(bench.far)->receiveRtp(bytes.data(), bytes.size(), bench.nowUs);
+    }
+    bench.pass(2'000);
+    class Reported final : public RtcpVisitor {
+     public:
+      void onReportBlock(uint32_t, const ReportBlock& block) override { streams.insert(block.ssrc); }
+      std::set<uint32_t> streams;
+    } reported;
+    for (const auto& packet : bench.back->rtcp) {
+      CHECK(packet.size() <= kMaximumRtpPacketBytes);
+      CHECK(RtcpParser::parse(packet, reported).malformed == 0);
+    }
+    CHECK(reported.streams.size() == kStreams);
   }
 
   TEST_CASE("survives garbage and counts it") {

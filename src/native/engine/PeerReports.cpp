@@ -57,15 +57,19 @@ void Peer::sendReports(int64_t nowUs) {
     senders = senders_;
     forwardings = forwardings_;
   }
-  if (blocks.size() > kMaximumBlocks) blocks.resize(kMaximumBlocks);
+  // More than fit one report follow in packets of their own (RFC 3550, section 6.1).
+  std::span<const ReportBlock> left(blocks);
+  const auto takeBlocks = [&left] {
+    const auto taken = left.first(std::min(left.size(), kMaximumBlocks));
+    left = left.subspan(taken.size());
+    return taken;
+  };
   bool reported = false;
-  bool blocksSent = blocks.empty();
   const auto report = [&](uint32_t ssrc, const std::string& cname, const SenderInfo& info) {
     std::array<uint8_t, kMaximumRtpPacketBytes> buffer;
     RtcpBuilder builder(buffer);
-    builder.addSenderReport(ssrc, info, blocksSent ? std::span<const ReportBlock>{} : std::span<const ReportBlock>(blocks));
+    builder.addSenderReport(ssrc, info, takeBlocks());
     builder.addCname(ssrc, cname);
-    blocksSent = true;
     reported = true;
     wire_->sendRtcp(builder.bytes());
   };
@@ -77,13 +81,15 @@ void Peer::sendReports(int64_t nowUs) {
     if (forwarding.stream->senderInfo(nowUs, unixUs, info))
       report(forwarding.stream->ssrc(), forwarding.stream->options().cname, info);
   // With nothing to say of anyone the report still says that the line is alive (RFC 3550, section 6.4.2).
-  if (blocksSent && reported) return;
-  std::array<uint8_t, kMaximumRtpPacketBytes> buffer;
-  RtcpBuilder builder(buffer);
-  const uint32_t own = feedbackSsrc();
-  builder.addReceiverReport(own, blocks);
-  builder.addCname(own, "troupe");
-  wire_->sendRtcp(builder.bytes());
+  while (!reported || !left.empty()) {
+    std::array<uint8_t, kMaximumRtpPacketBytes> buffer;
+    RtcpBuilder builder(buffer);
+    const uint32_t own = feedbackSsrc();
+    builder.addReceiverReport(own, takeBlocks());
+    builder.addCname(own, "troupe");
+    reported = true;
+    wire_->sendRtcp(builder.bytes());
+  }
 }
 
 void Peer::sendBye(uint32_t ssrc, const std::string& cname) {
