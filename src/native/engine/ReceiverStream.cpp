@@ -11,6 +11,8 @@ namespace troupe {
 namespace {
 
 constexpr int64_t kLongAgo = std::numeric_limits<int64_t>::min() / 2;
+/** A stream that was left is followed again from this packet of it on. */
+constexpr int kPacketsToReturn = 2;
 constexpr const char* kRetransmissionCodec = "rtx";
 constexpr const char* kRedundancyCodec = "red";
 
@@ -33,19 +35,21 @@ void ReceiverStream::update(ReceiverOptions options) {
 
 void ReceiverStream::receive(const RtpPacket& packet, const HeaderExtensionIds& ids, int64_t arrivalUs) {
   std::optional<Arrived> arrived;
-  std::shared_ptr<const Taps> taps;
+  Stored stored;
   {
     std::lock_guard lock(mutex_);
-    arrived = identify(packet);
-    if (arrived) taps = store(*arrived, arrivalUs);
+    arrived = identify(packet, arrivalUs);
+    if (arrived) stored = store(*arrived, arrivalUs);
   }
-  if (!taps) return;
-  for (const auto& tap : *taps) tap->onPacket(arrived->packet, ids, arrivalUs);
+  if (stored.isPlayed) insert(*arrived, arrivalUs);
+  if (!stored.taps) return;
+  for (const auto& tap : *stored.taps) tap->onPacket(arrived->packet, ids, arrivalUs);
 }
 
-std::optional<ReceiverStream::Arrived> ReceiverStream::identify(const RtpPacket& packet) const {
+std::optional<ReceiverStream::Arrived> ReceiverStream::identify(const RtpPacket& packet, int64_t arrivalUs) {
   const CodecParameters* codec = codecFor(packet.payloadType());
-  if (codec != nullptr && codec->name != kRetransmissionCodec) return Arrived{packet, codec, false};
+  if (codec != nullptr && codec->name != kRetransmissionCodec)
+    return Arrived{packet, codec->clockRate, codec->name == kRedundancyCodec, false};
   const CodecParameters* repaired =
       codec == nullptr || codec->associatedPayloadType < 0
           ? nullptr
@@ -59,9 +63,19 @@ std::optional<ReceiverStream::Arrived> ReceiverStream::identify(const RtpPacket&
     wire_->drops.add(DropReason::unknownSsrc);
     return std::nullopt;
   }
+  countRepair(*ssrc, packet, repaired->clockRate, arrivalUs);
   const auto original = packet.retransmitted(*ssrc, repaired->payloadType);
   if (!original) return std::nullopt;
-  return Arrived{*original, repaired, true};
+  return Arrived{*original, repaired->clockRate, repaired->name == kRedundancyCodec, true};
+}
+
+void ReceiverStream::countRepair(uint32_t ssrc, const RtpPacket& packet, uint32_t clockRate, int64_t arrivalUs) {
+  Incoming* repaired = find(ssrc);
+  if (repaired == nullptr) return;
+  if (!repaired->repairs || repaired->repairs->ssrc != packet.ssrc())
+    repaired->repairs = std::make_unique<Incoming>(packet.ssrc(), clockRate);
+  repaired->repairs->statistics.onPacket(packet.sequenceNumber(), packet.timestamp(), arrivalUs,
+                                         packet.headerBytes() + packet.paddingBytes(), packet.payload().size());
 }
 
 std::optional<uint32_t> ReceiverStream::repairedSsrc(uint32_t ssrc, int payloadType) const {
@@ -76,40 +90,55 @@ std::optional<uint32_t> ReceiverStream::repairedSsrc(uint32_t ssrc, int payloadT
   return newest == nullptr ? std::nullopt : std::optional(newest->ssrc);
 }
 
-std::shared_ptr<const ReceiverStream::Taps> ReceiverStream::store(const Arrived& arrived, int64_t arrivalUs) {
+ReceiverStream::Stored ReceiverStream::store(Arrived& arrived, int64_t arrivalUs) {
   const RtpPacket& packet = arrived.packet;
-  Incoming& incoming = incomingFor(packet.ssrc(), arrived.codec->clockRate);
-  incoming.statistics.setClockRate(arrived.codec->clockRate);
-  const auto arrival = incoming.statistics.onPacket(packet.sequenceNumber(), packet.timestamp(), arrivalUs,
-                                                    packet.headerBytes() + packet.paddingBytes(),
-                                                    packet.payload().size());
+  Incoming& incoming = incomingFor(packet.ssrc(), arrived.clockRate);
+  incoming.statistics.setClockRate(arrived.clockRate);
+  const auto arrival = arrived.isRetransmission
+                           ? incoming.statistics.onRepair(packet.sequenceNumber())
+                           : incoming.statistics.onPacket(packet.sequenceNumber(), packet.timestamp(), arrivalUs,
+                                                          packet.headerBytes() + packet.paddingBytes(),
+                                                          packet.payload().size());
   if (arrival == ReceptionStatistics::Arrival::outOfRange) {
     wire_->drops.add(DropReason::outOfRange);
-    return nullptr;
+    return {};
   }
   if (arrival == ReceptionStatistics::Arrival::duplicate) {
     wire_->drops.add(DropReason::duplicate);
-    return nullptr;
+    return {};
   }
   incoming.payloadType = packet.payloadType();
-  Arrived counted = arrived;
+  const bool isFollowed = follow(incoming, arrival, arrivalUs);
   if (options_.nack) {
     if (const auto afterRequestUs = incoming.nacks.onPacket(packet.sequenceNumber(), arrivalUs)) {
-      counted.isRetransmission = true;
+      arrived.isRetransmission = true;
       learnRoundTrip(*afterRequestUs, arrivalUs);
     }
   }
-  if (counted.isRetransmission) {
+  if (arrived.isRetransmission) {
     ++incoming.retransmittedPackets;
     incoming.retransmittedBytes += packet.payload().size();
   }
-  if (isPulled_) insert(counted, arrivalUs);
-  return taps_;
+  if (isPulled_ && !isFollowed) wire_->drops.add(DropReason::late);
+  return {taps_, isPulled_ && isFollowed};
+}
+
+bool ReceiverStream::follow(Incoming& incoming, ReceptionStatistics::Arrival arrival, int64_t arrivalUs) {
+  if (&incoming != followed_) {
+    const bool isAhead =
+        arrival == ReceptionStatistics::Arrival::inOrder || arrival == ReceptionStatistics::Arrival::restarted;
+    if (isAhead) ++incoming.aheadWhileLeft;
+    const bool isQuiet = arrivalUs - followed_->statistics.lastArrivalUs() > frameUs_ * 3 / 2;
+    if (incoming.aheadWhileLeft < kPacketsToReturn || !isQuiet) return false;
+    followed_ = &incoming;
+  }
+  for (const auto& held : incoming_) held->aheadWhileLeft = 0;
+  return true;
 }
 
 void ReceiverStream::insert(const Arrived& arrived, int64_t arrivalUs) {
   if (arrived.packet.payload().empty()) return;
-  if (arrived.codec->name == kRedundancyCodec) {
+  if (arrived.isRedundant) {
     insertRedundant(arrived, arrivalUs);
     return;
   }
@@ -119,7 +148,7 @@ void ReceiverStream::insert(const Arrived& arrived, int64_t arrivalUs) {
   frame.sequenceNumber = arrived.packet.sequenceNumber();
   frame.timestamp = arrived.packet.timestamp();
   frame.payload = arrived.packet.payload();
-  insertFrame(frame, arrived.codec->payloadType, arrivalUs);
+  insertFrame(frame, arrived.packet.payloadType(), arrivalUs);
 }
 
 void ReceiverStream::insertRedundant(const Arrived& arrived, int64_t arrivalUs) {
@@ -138,11 +167,16 @@ void ReceiverStream::insertRedundant(const Arrived& arrived, int64_t arrivalUs) 
   if (!insertFrame(frame, red.primary().payloadType, arrivalUs)) return;
   frame.origin = EncodedFrame::Origin::copy;
   frame.repairsPrevious = false;
+  int64_t frameUs = 0;
+  {
+    std::lock_guard lock(mutex_);
+    frameUs = frameUs_;
+  }
   size_t back = red.copies().size();
   for (const RedBlock& copy : red.copies()) {
     // Senders may leave frames out between the copies: the time between them tells how many.
-    const int64_t offsetUs = int64_t{copy.timestampOffset} * 1'000'000 / arrived.codec->clockRate;
-    const int64_t packets = offsetUs % frameUs_ == 0 ? offsetUs / frameUs_ : static_cast<int64_t>(back);
+    const int64_t offsetUs = int64_t{copy.timestampOffset} * 1'000'000 / arrived.clockRate;
+    const int64_t packets = offsetUs % frameUs == 0 ? offsetUs / frameUs : static_cast<int64_t>(back);
     --back;
     EncodedFrame earlier = frame;
     earlier.sequenceNumber = static_cast<uint16_t>(frame.sequenceNumber - packets);
@@ -153,20 +187,27 @@ void ReceiverStream::insertRedundant(const Arrived& arrived, int64_t arrivalUs) 
 }
 
 bool ReceiverStream::insertFrame(EncodedFrame frame, uint8_t payloadType, int64_t arrivalUs) {
-  const CodecParameters* codec = codecFor(payloadType);
-  if (codec == nullptr || !audioCodecOf(codec->name) || frame.payload.empty()) return false;
-  if (!transform_) return play(frame, payloadType, arrivalUs).has_value();
+  std::shared_ptr<FrameTransform> transform;
+  {
+    std::lock_guard lock(mutex_);
+    const CodecParameters* codec = codecFor(payloadType);
+    if (codec == nullptr || !audioCodecOf(codec->name) || frame.payload.empty()) return false;
+    transform = transform_;
+  }
   TransformedFrame room;
-  frame.payload = transformed(frame, payloadType, arrivalUs, room);
-  if (!frame.payload.empty()) return play(frame, payloadType, arrivalUs).has_value();
-  if (transform_->holds()) return true;
-  wire_->drops.add(DropReason::heldByTransform);
-  return false;
+  if (transform) frame.payload = transformed(*transform, frame, payloadType, arrivalUs, room);
+  if (frame.payload.empty()) {
+    if (transform->holds()) return true;
+    wire_->drops.add(DropReason::heldByTransform);
+    return false;
+  }
+  std::lock_guard lock(mutex_);
+  return play(frame, payloadType, arrivalUs).has_value();
 }
 
 bool ReceiverStream::resume(const FrameInfo& info, std::span<const uint8_t> payload) {
   std::lock_guard lock(mutex_);
-  if (!isPulled_ || payload.empty()) return false;
+  if (payload.empty() || followed_ == nullptr || followed_->ssrc != info.ssrc) return false;
   EncodedFrame frame;
   if (info.isRetransmitted) frame.origin = EncodedFrame::Origin::retransmission;
   if (info.isCopy) frame.origin = EncodedFrame::Origin::copy;
@@ -182,7 +223,7 @@ bool ReceiverStream::resume(const FrameInfo& info, std::span<const uint8_t> payl
 std::optional<JitterBuffer::Inserted> ReceiverStream::play(EncodedFrame frame, uint8_t payloadType, int64_t arrivalUs) {
   const CodecParameters* codec = codecFor(payloadType);
   const auto decoded = codec == nullptr ? std::nullopt : audioCodecOf(codec->name);
-  if (!decoded) return std::nullopt;
+  if (!decoded || !isPulled_) return std::nullopt;
   frame.codec = *decoded;
   frame.duration = static_cast<uint32_t>(AudioDecoder::durationAt48kHz(*decoded, frame.payload));
   if (frame.duration == 0) {
@@ -206,8 +247,8 @@ std::shared_ptr<FrameTransform> ReceiverStream::setTransform(std::shared_ptr<Fra
   return std::exchange(transform_, std::move(transform));
 }
 
-std::span<const uint8_t> ReceiverStream::transformed(const EncodedFrame& frame, uint8_t payloadType, int64_t arrivalUs,
-                                                     std::span<uint8_t> out) {
+std::span<const uint8_t> ReceiverStream::transformed(FrameTransform& transform, const EncodedFrame& frame,
+                                                     uint8_t payloadType, int64_t arrivalUs, std::span<uint8_t> out) {
   if (frame.payload.size() > FrameTransform::kMaximumFrameBytes) return {};
   FrameInfo info;
   info.ssrc = frame.ssrc;
@@ -218,19 +259,25 @@ std::span<const uint8_t> ReceiverStream::transformed(const EncodedFrame& frame, 
   info.isCopy = frame.origin == EncodedFrame::Origin::copy;
   info.isRetransmitted = frame.origin == EncodedFrame::Origin::retransmission;
   info.repairsPrevious = frame.repairsPrevious;
-  return transform_->transform(info, frame.payload, out);
+  return transform.transform(info, frame.payload, out);
+}
+
+ReceiverStream::Incoming* ReceiverStream::find(uint32_t ssrc) {
+  for (const auto& held : incoming_)
+    if (held->ssrc == ssrc) return held.get();
+  return nullptr;
 }
 
 ReceiverStream::Incoming& ReceiverStream::incomingFor(uint32_t ssrc, uint32_t clockRate) {
-  for (const auto& held : incoming_)
-    if (held->ssrc == ssrc) return *held;
+  if (Incoming* known = find(ssrc)) return *known;
   if (incoming_.size() == kMaximumSsrcs) {
     incoming_.erase(std::min_element(incoming_.begin(), incoming_.end(), [](const auto& a, const auto& b) {
       return a->statistics.lastArrivalUs() < b->statistics.lastArrivalUs();
     }));
   }
   incoming_.push_back(std::make_unique<Incoming>(ssrc, clockRate));
-  return *incoming_.back();
+  followed_ = incoming_.back().get();
+  return *followed_;
 }
 
 const CodecParameters* ReceiverStream::codecFor(uint8_t payloadType) const {
@@ -241,11 +288,12 @@ const CodecParameters* ReceiverStream::codecFor(uint8_t payloadType) const {
 
 bool ReceiverStream::onSenderReport(uint32_t ssrc, const SenderInfo& info, int64_t arrivalUs) {
   std::lock_guard lock(mutex_);
-  for (const auto& held : incoming_) {
-    if (held->ssrc != ssrc) continue;
-    held->timing.onSenderReport(info, arrivalUs);
-    return true;
-  }
+  for (const auto& held : incoming_)
+    for (Incoming* stream : {held.get(), held->repairs.get()}) {
+      if (stream == nullptr || stream->ssrc != ssrc) continue;
+      stream->timing.onSenderReport(info, arrivalUs);
+      return true;
+    }
   return false;
 }
 
@@ -272,7 +320,7 @@ size_t ReceiverStream::collectNacks(int64_t nowUs, std::span<uint16_t> requests,
   const bool isKnown = isRoundTripKnown(nowUs);
   if (playout_) playout_->setRetransmissionUs(isKnown ? roundTripUs_ + kRequestDelayUs : -1);
   for (const auto& held : incoming_) {
-    const bool isPlayed = isKnown && playout && held == incoming_.back();
+    const bool isPlayed = isKnown && playout && held.get() == followed_;
     const size_t count = held->nacks.collect(nowUs, roundTripUs_, requests, isPlayed ? playout : std::nullopt);
     if (count == 0) continue;
     ++nacksSent_;
@@ -323,8 +371,9 @@ std::optional<uint32_t> ReceiverStream::takeKeyFrameRequest(int64_t nowUs) {
 void ReceiverStream::appendReportBlocks(std::vector<ReportBlock>& blocks, int64_t nowUs) {
   std::lock_guard lock(mutex_);
   for (const auto& held : incoming_)
-    if (held->statistics.hasPackets())
-      blocks.push_back(held->statistics.takeReportBlock(held->ssrc, held->timing, nowUs));
+    for (Incoming* stream : {held.get(), held->repairs.get()})
+      if (stream != nullptr && stream->statistics.hasPackets())
+        blocks.push_back(stream->statistics.takeReportBlock(stream->ssrc, stream->timing, nowUs));
 }
 
 void ReceiverStream::setRoundTrip(int64_t roundTripUs, int64_t nowUs) {
@@ -382,7 +431,7 @@ void ReceiverStream::reportFlow(const Tick& tick) {
 
 int64_t ReceiverStream::takeLongestGapUs() {
   std::lock_guard lock(mutex_);
-  return incoming_.empty() ? 0 : incoming_.back()->statistics.takeLongestGapUs();
+  return followed_ == nullptr ? 0 : followed_->statistics.takeLongestGapUs();
 }
 
 void ReceiverStream::appendStats(std::vector<InboundStats>& out) const {
@@ -403,10 +452,17 @@ void ReceiverStream::appendStats(std::vector<InboundStats>& out) const {
     stats.lastPacketUs = held->statistics.lastArrivalUs();
     stats.retransmittedPacketsReceived = held->retransmittedPackets;
     stats.retransmittedBytesReceived = held->retransmittedBytes;
-    // The decoder hears one stream at a time: the newest one carries its figures.
-    if (held == incoming_.back()) appendPlayout(stats);
+    if (held->repairs) appendRepairs(*held->repairs, stats);
+    // The decoder hears one stream at a time, which carries its figures.
+    if (held.get() == followed_) appendPlayout(stats);
     out.push_back(std::move(stats));
   }
+}
+
+void ReceiverStream::appendRepairs(const Incoming& repairs, InboundStats& stats) {
+  stats.packetsReceived += repairs.statistics.packetsReceived();
+  stats.bytesReceived += repairs.statistics.bytesReceived();
+  stats.headerBytesReceived += repairs.statistics.headerBytesReceived();
 }
 
 void ReceiverStream::appendPlayout(InboundStats& stats) const {

@@ -67,7 +67,7 @@ class ReceiverStream final : public Producer, public FrameOutlet {
   void setRoundTrip(int64_t roundTripUs, int64_t nowUs);
   bool hasPayloadType(uint8_t payloadType) const;
   ReceiverOptions options() const;
-  /** The longest time between two packets of its newest stream since the last call. */
+  /** The longest time between two packets of the stream that it follows since the last call. */
   int64_t takeLongestGapUs();
   void appendStats(std::vector<InboundStats>& out) const;
 
@@ -88,30 +88,50 @@ class ReceiverStream final : public Producer, public FrameOutlet {
     ReceptionStatistics statistics;
     SenderReportTiming timing;
     NackGenerator nacks;
+    /** Its retransmissions, which are a stream of their own to the network (RFC 4588, section 6.3). */
+    std::unique_ptr<Incoming> repairs;
+    /** Packets that went on with it since the last one of the stream that is followed. */
+    int aheadWhileLeft = 0;
   };
   using Taps = std::vector<std::shared_ptr<PacketTap>>;
 
   /** What an incoming packet is, once retransmissions are told from the rest. */
   struct Arrived {
     RtpPacket packet;
-    const CodecParameters* codec = nullptr;
+    uint32_t clockRate = 0;
+    bool isRedundant = false;
     bool isRetransmission = false;
   };
+  /** Where it goes from here. */
+  struct Stored {
+    std::shared_ptr<const Taps> taps;
+    bool isPlayed = false;
+  };
 
-  std::optional<Arrived> identify(const RtpPacket& packet) const;
+  std::optional<Arrived> identify(const RtpPacket& packet, int64_t arrivalUs);
+  void countRepair(uint32_t ssrc, const RtpPacket& packet, uint32_t clockRate, int64_t arrivalUs);
   /** The stream that a retransmission belongs to. */
   std::optional<uint32_t> repairedSsrc(uint32_t ssrc, int payloadType) const;
+  Incoming* find(uint32_t ssrc);
+  /** A new one is followed from then on. */
   Incoming& incomingFor(uint32_t ssrc, uint32_t clockRate);
+  /**
+   * Whether the packet is of the stream that is followed. One that was left is followed again when it goes on while the
+   * present one does not: what comes late of it must not bring it back.
+   */
+  bool follow(Incoming& incoming, ReceptionStatistics::Arrival arrival, int64_t arrivalUs);
   const CodecParameters* codecFor(uint8_t payloadType) const;
-  std::shared_ptr<const Taps> store(const Arrived& arrived, int64_t arrivalUs);
+  Stored store(Arrived& arrived, int64_t arrivalUs);
+  // Without the lock, since what a frame passes may take its time.
   void insert(const Arrived& arrived, int64_t arrivalUs);
   void insertRedundant(const Arrived& arrived, int64_t arrivalUs);
   /** What is to be decoded in place of the frame's payload; empty when nothing is of it now. */
-  std::span<const uint8_t> transformed(const EncodedFrame& frame, uint8_t payloadType, int64_t arrivalUs,
-                                       std::span<uint8_t> out);
+  static std::span<const uint8_t> transformed(FrameTransform& transform, const EncodedFrame& frame,
+                                              uint8_t payloadType, int64_t arrivalUs, std::span<uint8_t> out);
   /** False when nothing here decodes it. */
   bool insertFrame(EncodedFrame frame, uint8_t payloadType, int64_t arrivalUs);
-  /** Gives what is transformed to the playout; nothing when it is no frame of the codec. */
+  // With the lock from here on.
+  /** Gives what is transformed to the playout; nothing when nobody decodes it. */
   std::optional<JitterBuffer::Inserted> play(EncodedFrame frame, uint8_t payloadType, int64_t arrivalUs);
   void countInserted(JitterBuffer::Inserted inserted);
   bool isRoundTripKnown(int64_t nowUs) const { return nowUs - roundTripKnownUs_ < kRoundTripMemoryUs; }
@@ -119,6 +139,7 @@ class ReceiverStream final : public Producer, public FrameOutlet {
   std::optional<NackGenerator::Playout> playoutTimes() const;
   size_t takeWanted(std::span<uint16_t> requests, uint32_t& ssrc);
   void reportFlow(const Tick& tick);
+  static void appendRepairs(const Incoming& repairs, InboundStats& stats);
   void appendPlayout(InboundStats& stats) const;
 
   const MediaKind kind_;
@@ -127,6 +148,8 @@ class ReceiverStream final : public Producer, public FrameOutlet {
   mutable std::mutex mutex_;
   ReceiverOptions options_;
   std::vector<std::unique_ptr<Incoming>> incoming_;
+  /** The one of them that is played; null while there is none. */
+  Incoming* followed_ = nullptr;
   std::shared_ptr<const Taps> taps_;
   std::shared_ptr<FrameTransform> transform_;
   /** Made when someone pulls for the first time; kept afterwards for its figures. */

@@ -17,12 +17,12 @@ ReceptionStatistics::Arrival ReceptionStatistics::onPacket(uint16_t sequenceNumb
                                                            int64_t arrivalUs, size_t headerBytes,
                                                            size_t payloadBytes) {
   Arrival arrival = Arrival::inOrder;
+  bool isRepaired = false;
   if (packetsReceived_ > 0) longestGapUs_ = std::max(longestGapUs_, arrivalUs - lastArrivalUs_);
   if (!started_) {
     start(sequenceNumber);
   } else {
-    const int64_t sequence =
-        highest_ + static_cast<int16_t>(static_cast<uint16_t>(sequenceNumber - static_cast<uint16_t>(highest_)));
+    const int64_t sequence = unwrap(sequenceNumber);
     const int64_t step = sequence - highest_;
     if (step > kMaximumDropout || step < -kMaximumMisorder) {
       if (restartCandidate_ != sequenceNumber) {
@@ -34,10 +34,13 @@ ReceptionStatistics::Arrival ReceptionStatistics::onPacket(uint16_t sequenceNumb
       arrival = Arrival::restarted;
     } else {
       lastArrivalUs_ = arrivalUs;
-      if (!markSeen(sequence)) {
+      if (step > 0) advanceTo(sequence);
+      if (isMarked(seen_, sequence)) {
         packetsDuplicated_ += 1;
         return Arrival::duplicate;
       }
+      mark(seen_, sequence);
+      isRepaired = isMarked(repaired_, sequence);
       if (step < 0) arrival = Arrival::reordered;
       first_ = std::min(first_, sequence);
       highest_ = std::max(highest_, sequence);
@@ -49,7 +52,17 @@ ReceptionStatistics::Arrival ReceptionStatistics::onPacket(uint16_t sequenceNumb
   bytesReceived_ += payloadBytes;
   headerBytesReceived_ += headerBytes;
   if (arrival != Arrival::reordered) updateJitter(timestamp, arrivalUs);
-  return arrival;
+  return isRepaired ? Arrival::duplicate : arrival;
+}
+
+ReceptionStatistics::Arrival ReceptionStatistics::onRepair(uint16_t sequenceNumber) {
+  const int64_t sequence = unwrap(sequenceNumber);
+  const int64_t step = sequence - highest_;
+  if (!started_ || step > kMaximumDropout || step < -kMaximumMisorder) return Arrival::outOfRange;
+  if (step > 0) return Arrival::inOrder;
+  if (isMarked(seen_, sequence) || isMarked(repaired_, sequence)) return Arrival::duplicate;
+  mark(repaired_, sequence);
+  return Arrival::reordered;
 }
 
 void ReceptionStatistics::start(uint16_t sequenceNumber) {
@@ -58,20 +71,27 @@ void ReceptionStatistics::start(uint16_t sequenceNumber) {
   highest_ = first_;
   hasTransit_ = false;
   seen_.fill(0);
-  markSeen(first_);
+  repaired_.fill(0);
+  mark(seen_, first_);
 }
 
-bool ReceptionStatistics::markSeen(int64_t sequence) {
-  const auto word = [this](int64_t at) -> uint64_t& { return seen_[(at % kDuplicateWindow) / 64]; };
-  const auto bit = [](int64_t at) { return uint64_t{1} << (at % 64); };
-  if (sequence > highest_ + static_cast<int64_t>(kDuplicateWindow)) {
-    seen_.fill(0);
-  } else {
-    for (int64_t skipped = highest_ + 1; skipped <= sequence; ++skipped) word(skipped) &= ~bit(skipped);
-  }
-  if ((word(sequence) & bit(sequence)) != 0) return false;
-  word(sequence) |= bit(sequence);
-  return true;
+int64_t ReceptionStatistics::unwrap(uint16_t sequenceNumber) const {
+  return highest_ + static_cast<int16_t>(static_cast<uint16_t>(sequenceNumber - static_cast<uint16_t>(highest_)));
+}
+
+bool ReceptionStatistics::isMarked(const Window& window, int64_t sequence) {
+  return (window[static_cast<size_t>(sequence) % kDuplicateWindow / 64] & (uint64_t{1} << (sequence % 64))) != 0;
+}
+
+void ReceptionStatistics::mark(Window& window, int64_t sequence) {
+  window[static_cast<size_t>(sequence) % kDuplicateWindow / 64] |= uint64_t{1} << (sequence % 64);
+}
+
+void ReceptionStatistics::advanceTo(int64_t sequence) {
+  const int64_t oldest = std::max(highest_ + 1, sequence - static_cast<int64_t>(kDuplicateWindow) + 1);
+  for (int64_t fresh = oldest; fresh <= sequence; ++fresh)
+    for (Window* window : {&seen_, &repaired_})
+      (*window)[static_cast<size_t>(fresh) % kDuplicateWindow / 64] &= ~(uint64_t{1} << (fresh % 64));
 }
 
 void ReceptionStatistics::updateJitter(uint32_t timestamp, int64_t arrivalUs) {

@@ -24,8 +24,17 @@ class ReceptionStatistics {
 
   explicit ReceptionStatistics(uint32_t clockRate);
 
-  /** `outOfRange` packets are not counted as received and should be dropped. */
+  /**
+   * `outOfRange` packets are not counted as received and should be dropped; so should a `duplicate`, which may also be
+   * the late original of what was repaired.
+   */
   Arrival onPacket(uint16_t sequenceNumber, uint32_t timestamp, int64_t arrivalUs, size_t headerBytes, size_t payloadBytes);
+
+  /**
+   * A packet of the stream that came by another one, its retransmissions (RFC 4588): it counts as lost here, since the
+   * report is of what the network did to the original stream.
+   */
+  Arrival onRepair(uint16_t sequenceNumber);
 
   /** Report block for `ssrc`; each call starts a new interval for the fraction lost. */
   ReportBlock takeReportBlock(uint32_t ssrc, const SenderReportTiming& timing, int64_t nowUs);
@@ -46,8 +55,12 @@ class ReceptionStatistics {
 
  private:
   void start(uint16_t sequenceNumber);
-  /** False when it was seen before. */
-  bool markSeen(int64_t sequence);
+  using Window = std::array<uint64_t, kDuplicateWindow / 64>;
+  static bool isMarked(const Window& window, int64_t sequence);
+  static void mark(Window& window, int64_t sequence);
+  int64_t unwrap(uint16_t sequenceNumber) const;
+  /** Makes room for what is newer than all before. */
+  void advanceTo(int64_t sequence);
   void updateJitter(uint32_t timestamp, int64_t arrivalUs);
   int64_t expected() const { return expectedInEarlierRuns_ + (started_ ? highest_ - first_ + 1 : 0); }
 
@@ -59,7 +72,9 @@ class ReceptionStatistics {
   int64_t expectedInEarlierRuns_ = 0;
   /** The sequence number that would confirm a restart; -1 for none. */
   int32_t restartCandidate_ = -1;
-  std::array<uint64_t, kDuplicateWindow / 64> seen_{};
+  /** What came as itself, and what came as a repair. */
+  Window seen_{};
+  Window repaired_{};
 
   uint64_t packetsReceived_ = 0;
   uint64_t bytesReceived_ = 0;

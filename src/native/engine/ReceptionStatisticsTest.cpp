@@ -119,3 +119,25 @@ TEST_CASE("ReceptionStatistics gives the longest gap since it was last asked") {
   CHECK(stream.statistics.takeLongestGapUs() == kFrameUs);
   CHECK(stream.statistics.takeLongestGapUs() == 0);
 }
+
+TEST_CASE("ReceptionStatistics counts what a retransmission stream brought as lost, and its late original as received") {
+  Stream stream;
+  for (const uint16_t number : {10, 11, 14, 15}) stream.receive(number);
+  CHECK(stream.statistics.onRepair(12) == Arrival::reordered);
+  CHECK(stream.statistics.onRepair(12) == Arrival::duplicate);
+  CHECK(stream.statistics.onRepair(14) == Arrival::duplicate);
+  CHECK(stream.statistics.onRepair(30'000) == Arrival::outOfRange);
+  CHECK(stream.statistics.packetsReceived() == 4);
+  CHECK(stream.statistics.packetsLost() == 2);
+  // It was late, not lost; whoever plays it has it already.
+  CHECK(stream.receive(12) == Arrival::duplicate);
+  CHECK(stream.statistics.packetsReceived() == 5);
+  CHECK(stream.statistics.packetsLost() == 1);
+  CHECK(stream.statistics.packetsDuplicated() == 0);
+  CHECK(stream.receive(13) == Arrival::reordered);
+  CHECK(stream.report().cumulativeLost == 0);
+  // Once round, nothing is known of the numbers any more.
+  for (int number = 16; number <= 16 + 1'030; ++number) stream.receive(static_cast<uint16_t>(number));
+  CHECK(stream.statistics.onRepair(12 + 1'024) == Arrival::duplicate);
+  CHECK(stream.statistics.packetsDuplicated() == 0);
+}
