@@ -34,5 +34,8 @@ rtc:
   udp_port: $((port + 2))
   use_external_ip: false
   enable_loopback_candidate: true
+  ips:
+    includes:
+      - 127.0.0.1/32
 ${LIVEKIT_CONFIG_EXTRA:-}
 "
