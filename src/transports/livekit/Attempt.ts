@@ -1,5 +1,4 @@
 import {
-  DataChannelInfo as ChannelInfo,
   DisconnectReason,
   type JoinResponse,
   type LeaveRequest,
@@ -23,7 +22,8 @@ import type { TransformTarget } from "./e2ee/index.ts";
 import { ConnectError } from "./errors.ts";
 import { LocalTracks } from "./LocalTracks.ts";
 import { MediaMender } from "./MediaMender.ts";
-import { MediaSession } from "./MediaSession.ts";
+import { createMedia } from "./media/createMedia.ts";
+import type { MediaPath, RtcStats } from "./media/MediaPath.ts";
 import { RemoteTracks } from "./RemoteTracks.ts";
 import { Dialler } from "./signal/Dialler.ts";
 import { type Dialled, isPermanent } from "./signal/dial.ts";
@@ -50,10 +50,14 @@ export class Attempt {
   #stop = new AbortController();
   #phase: Phase = "dialing";
   #client: SignalClient | undefined;
-  #media: MediaSession | undefined;
+  #media: MediaPath | undefined;
   #participant: ParticipantInfo | undefined;
   #connected = false;
   #reason = ReconnectReason.RR_UNKNOWN;
+  /** How many resumes the server took and cut since the signalling was lost. */
+  #cutResumes = 0;
+  /** Whether the server restarted ICE just now, as it does at each resume where it has a part in that. */
+  #isResumeFresh = false;
 
   constructor(context: AttemptContext, report: (event: DriverEvent) => void) {
     this.#context = context;
@@ -63,7 +67,7 @@ export class Attempt {
     this.#mender = new MediaMender(
       context.clock,
       context.settings.timeouts.mediaMs,
-      () => this.#media?.restart(),
+      () => this.#restartMedia(),
       () => this.#onUnmended(),
     );
     this.#tracks = new RemoteTracks(
@@ -124,8 +128,13 @@ export class Attempt {
     this.#report = report;
     this.#phase = "resuming";
     this.#stop = new AbortController();
+    this.#cutResumes = 0;
+    await this.#dialResume(0);
+  }
+
+  #dialResume(before: number): Promise<void> {
     const resume = { participantSid: this.#participant?.sid ?? "", reason: this.#reason };
-    await this.#follow((signal) => this.#dialler.resume(resume, signal));
+    return this.#follow((signal) => this.#dialler.resume(resume, before, signal));
   }
 
   /** Dials, and listens to the server from then on. */
@@ -175,6 +184,10 @@ export class Attempt {
     return this.#media?.getStats() ?? [];
   }
 
+  getRtcStats(): RtcStats | undefined {
+    return this.#media?.getRtcStats();
+  }
+
   /** Lets what the data channels took go out, then tells the server. */
   async leave(): Promise<{ code: number; reason: string }> {
     this.#phase = "leaving";
@@ -221,6 +234,9 @@ export class Attempt {
         return;
       case "answer":
         if (this.#media?.acceptAnswer(message.value)) this.#mender.answered();
+        return;
+      case "offer":
+        this.#media?.acceptOffer(message.value);
         return;
       case "trickle":
         this.#media?.addRemoteCandidate(message.value);
@@ -280,41 +296,27 @@ export class Attempt {
     }
   }
 
-  #createMedia(join: JoinResponse): MediaSession {
-    const { settings, createSession, clock, log, room, host } = this.#context;
-    const own = settings.rtcConfiguration.iceServers;
-    const iceServers = own.length > 0 ? own : join.iceServers.filter(({ urls }) => urls.length > 0);
-    const session = createSession(
-      iceServers.map(({ urls, username, credential }) => ({
-        urls,
-        username: username || undefined,
-        credential: credential || undefined,
-      })),
-      settings.rtcConfiguration.iceTransportType === "relay",
-    );
-    this.#media = new MediaSession(
-      session,
-      {
-        send: (message) => this.send(message),
-        negotiated: () => this.#onNegotiated(),
-        state: (state, reason) => this.#onTransportState(state, reason),
-        liveness: (state) => this.#onLiveness(state),
-        senderReady: (track, sender, target) => {
-          room.encrypt(track, target);
-          host.senderReady(track.id, sender);
-        },
-        senderGone: (track) => host.senderGone(track.id),
-        receiverReady: (sid, receiver, target) => this.#onReceiver(sid, receiver, target),
-        receiverGone: (sid) => {
-          this.#tracks.gone(sid);
-          room.mediaGone(sid);
-        },
-        data: (kind, data) => room.receive(kind, data),
-        dataOpen: () => room.dataOpen(),
-        failed: (error) => this.#fail(error, false),
+  #createMedia(join: JoinResponse): MediaPath {
+    const { room, host } = this.#context;
+    this.#media = createMedia(this.#context, join, {
+      send: (message) => this.send(message),
+      negotiated: () => this.#onNegotiated(),
+      state: (state, reason) => this.#onTransportState(state, reason),
+      liveness: (state) => this.#onLiveness(state),
+      senderReady: (track, sender, target) => {
+        room.encrypt(track, target);
+        host.senderReady(track.id, sender);
       },
-      { clock, log, configuration: settings.rtcConfiguration },
-    );
+      senderGone: (track) => host.senderGone(track.id),
+      receiverReady: (sid, receiver, target) => this.#onReceiver(sid, receiver, target),
+      receiverGone: (sid) => {
+        this.#tracks.gone(sid);
+        room.mediaGone(sid);
+      },
+      data: (kind, data) => room.receive(kind, data),
+      dataOpen: () => room.dataOpen(),
+      failed: (error) => this.#fail(error, false),
+    });
     return this.#media;
   }
 
@@ -345,6 +347,7 @@ export class Attempt {
     switch (leave.action) {
       case LeaveRequest_Action.RESUME:
         if (this.#phase === "joined") this.#lose(ReconnectReason.RR_UNKNOWN, leave.reason, reason);
+        else if (this.#phase === "resuming") this.#resumeOnceMore();
         else this.#fail(new ConnectError("left", `The server ended the join: ${reason}`), false);
         return;
       case LeaveRequest_Action.RECONNECT:
@@ -388,31 +391,46 @@ export class Attempt {
     if (this.#phase === "leaving" || this.#phase === "lost") return;
     const reason = ending.error?.message || ending.reason || "the signalling connection was lost";
     if (this.#phase === "joined") this.#lose(ReconnectReason.RR_SIGNAL_DISCONNECTED, ending.code, reason);
+    else if (this.#phase === "resuming") this.#resumeOnceMore();
     else this.#tell({ type: "signalling.lost", code: 0, reason });
   }
 
   /** The signalling is gone or of no use; media goes on by itself. */
   #lose(reason: ReconnectReason, code: number, text: string): void {
     this.#phase = "lost";
-    this.#outbox.hold();
     this.#reason = reason;
     this.#mender.stop();
-    this.#client?.close();
+    this.#letGo();
     this.#tell({ type: "signalling.lost", code, reason: text });
+  }
+
+  /** The server took a resume and ends it: it does so when it gives a media path up, to have another. */
+  #resumeOnceMore(): void {
+    this.#letGo();
+    this.#cutResumes += 1;
+    void this.#dialResume(this.#cutResumes);
+  }
+
+  #letGo(): void {
+    this.#outbox.hold();
+    this.#media?.hold();
+    this.#client?.close();
   }
 
   #onReconnect(reconnect: ReconnectResponse): void {
     const media = this.#media;
     if (this.#phase !== "resuming" || !media) return;
+    this.#isResumeFresh = true;
     this.#client?.startPings(0, 0);
     this.#sendSyncState(media);
     this.#context.room.resumed(reconnect);
     this.#outbox.release();
     // The state of the path is believed only where packets came of late.
-    if (media.transportState === "connected" && media.liveness === "flowing") {
+    if (media.isConnected && media.liveness === "flowing") {
       this.#resumed();
       media.reoffer();
-    } else this.#mend();
+    } else if (this.#mender.isMending) this.#restartMedia();
+    else this.#mend();
   }
 
   #resumed(): void {
@@ -420,7 +438,7 @@ export class Attempt {
     this.#tell({ type: "joined" });
   }
 
-  #sendSyncState(media: MediaSession): void {
+  #sendSyncState(media: MediaPath): void {
     const { subscription, trackSidsDisabled, receiveStates } = this.#context.room.syncState();
     const value = new SyncState({
       ...media.descriptions,
@@ -428,7 +446,7 @@ export class Attempt {
       trackSidsDisabled,
       publishTracks: this.#localTracks.published,
       datachannelReceiveStates: receiveStates,
-      dataChannels: media.data.info.map(({ label, id }) => new ChannelInfo({ label, id })),
+      dataChannels: media.channels,
     });
     this.#client?.send({ case: "syncState", value });
   }
@@ -450,10 +468,26 @@ export class Attempt {
   /** Restarts ICE until packets come again; when that takes too long the connection resumes or joins anew. */
   #mend(): void {
     if (this.#mender.isMending || !this.#client?.isOpen) return;
-    this.#reason = ReconnectReason.RR_PUBLISHER_FAILED;
+    if (this.#phase === "joined" && this.#media?.needsResume) {
+      // Another reason would have the server leave UDP for good after a second failure.
+      this.#lose(ReconnectReason.RR_UNKNOWN, 0, "no packet came any more");
+      return;
+    }
+    if (!this.#media?.needsResume) this.#reason = ReconnectReason.RR_PUBLISHER_FAILED;
     if (this.#phase === "joined") this.#tell({ type: "media.stalled" });
     this.#client.probe(PROBE_MS);
     this.#mender.start();
+  }
+
+  #restartMedia(): void {
+    const isServersTurn = this.#media?.needsResume && !this.#isResumeFresh;
+    if (!isServersTurn) this.#media?.restart();
+    // The one that is under way may still bring it.
+    else if (this.#client?.isOpen) {
+      this.#letGo();
+      void this.#dialResume(0);
+    }
+    this.#isResumeFresh = false;
   }
 
   #onUnmended(): void {

@@ -20,8 +20,15 @@ export interface IceServer {
   credential?: string;
 }
 
-/** Makes the session of an attempt, an offerer; replaced in tests. */
-export type CreateSession = (iceServers: IceServer[], relayOnly: boolean) => Session;
+/** Makes a session of an attempt; replaced in tests. */
+export type CreateSession = (
+  iceServers: IceServer[],
+  relayOnly: boolean,
+  role: "offerer" | "answerer",
+) => Session;
+
+/** With how many peer connections a room is joined. */
+export type ConnectionForm = "single" | "dual";
 
 /** What the running attempt tells the room above it. */
 export interface RoomListener {
@@ -61,6 +68,8 @@ export interface AttemptContext {
   token: string;
   /** Where to dial: the given server, or the region that it sent us to. */
   urls: string[];
+  /** How to dial: a server that does not know the single form brings the dual one. */
+  form: ConnectionForm;
   roomSid: string;
   trackKeys: Map<string, string>;
   /** Says once per connection what is ignored. */

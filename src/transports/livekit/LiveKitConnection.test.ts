@@ -85,7 +85,6 @@ describe("joining", () => {
     [401, "invalid token: first, error: expired", "unauthorized", "ACCESS_DENIED"],
     [403, "not yours", "notAllowed", "ACCESS_DENIED"],
     [404, "requested room does not exist", "notFound", "SIGNALLING_FAILED"],
-    [404, "404 page not found", "notFound", "SIGNALLING_FAILED"],
     [400, "identity cannot be empty", "notAllowed", "ACCESS_DENIED"],
   ])("does not try again after HTTP %i", async (status, text, reason, code) => {
     const server = await serve();
@@ -95,6 +94,14 @@ describe("joining", () => {
     expect(error).toMatchObject({ reason, code, status });
     expect(error.message).not.toContain("first");
     expect(server.paths).toHaveLength(1);
+  });
+
+  it("says when there is no such server under the address", async () => {
+    const server = await serve();
+    server.isOld = true;
+    server.refusals.push({ status: 404, text: "not here" });
+    expect(await failure(dial(server))).toMatchObject({ reason: "serviceNotFound", status: 404 });
+    expect(server.paths).toEqual(["/rtc/v1", "/rtc"]);
   });
 
   it("tries again when the server fails, as often as it was told", async () => {

@@ -1,5 +1,5 @@
 import { SimulateScenario } from "@livekit/protocol";
-import { Connection, type LocalTrack, type RemoteTrack, type StatsEntry } from "../../connection/index.ts";
+import { Connection, type LocalTrack, type RemoteTrack } from "../../connection/index.ts";
 import { type Clock, systemClock, TroupeError } from "../../core/index.ts";
 import type { AudioProducer } from "../../media/index.ts";
 import type { DataHub } from "./data/index.ts";
@@ -8,6 +8,7 @@ import { LiveKitDriver, type LiveKitDriverParts } from "./driver.ts";
 import type { EncryptionManager } from "./e2ee/index.ts";
 import { PublishTrackError, UnpublishTrackError } from "./errors.ts";
 import { DATA_EVENTS, type LiveKitConnectionEvents, ROOM_EVENTS } from "./events.ts";
+import type { RtcStats } from "./media/MediaPath.ts";
 import { type AudioPublishOptions, type LiveKitSettings, parsePublishOptions } from "./options.ts";
 import { RoomGlue } from "./RoomGlue.ts";
 import type {
@@ -26,12 +27,6 @@ export type Scenario =
   | "disconnectSignalOnResume"
   | "disconnectSignalOnResumeNoMessages"
   | "leaveRequestFullReconnect";
-
-/** The statistics of a connection by the direction that they are of. */
-export interface RtcStats {
-  publisherStats: StatsEntry[];
-  subscriberStats: StatsEntry[];
-}
 
 /**
  * A connection to a LiveKit room, and the room itself: who is in it, what they publish and what they say.
@@ -265,12 +260,9 @@ export class LiveKitConnection extends Connection<LiveKitConnectionEvents> {
 
   /** @throws TroupeError INVALID_STATE when there is no connection. */
   getRtcStats(): RtcStats {
-    const stats = this.getStats();
-    if (stats.length === 0) throw new TroupeError("INVALID_STATE", "The room is not connected");
-    const isOf = (outbound: boolean) => (entry: StatsEntry) =>
-      !/^(remote-)?(in|out)bound-rtp$|^media-source$/.test(entry.type) ||
-      OUTBOUND_TYPES.has(entry.type) === outbound;
-    return { publisherStats: stats.filter(isOf(true)), subscriberStats: stats.filter(isOf(false)) };
+    const stats = this.#parts.driver?.getRtcStats();
+    if (!stats?.publisherStats.length) throw new TroupeError("INVALID_STATE", "The room is not connected");
+    return stats;
   }
 
   /** Leaves in order. Handlers of calls end first. */
@@ -306,9 +298,6 @@ export class LiveKitConnection extends Connection<LiveKitConnectionEvents> {
     });
   }
 }
-
-/** Entries of the statistics that are about what we send. */
-const OUTBOUND_TYPES = new Set(["outbound-rtp", "remote-inbound-rtp", "media-source"]);
 
 function roomStateOf(state: string): RoomConnectionState | undefined {
   if (state.startsWith("connected")) return "connected";

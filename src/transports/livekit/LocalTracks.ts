@@ -10,7 +10,7 @@ import type { LocalTrack } from "../../connection/index.ts";
 import type { RoomListener } from "./AttemptContext.ts";
 import { addTrackRequest, audioCodecs } from "./announcement.ts";
 import { PublishTrackError } from "./errors.ts";
-import type { MediaSession } from "./MediaSession.ts";
+import type { MediaPath } from "./media/MediaPath.ts";
 import type { AudioPublishSettings } from "./options.ts";
 import type { Outbox } from "./signal/Outbox.ts";
 
@@ -19,7 +19,7 @@ export class LocalTracks {
   readonly #room: RoomListener;
   readonly #outbox: Outbox;
   readonly #infos = new Map<LocalTrack, TrackInfo>();
-  #media: MediaSession | undefined;
+  #media: MediaPath | undefined;
 
   constructor(room: RoomListener, outbox: Outbox) {
     this.#room = room;
@@ -27,7 +27,7 @@ export class LocalTracks {
   }
 
   /** What carries them; before there is any, nothing is published. */
-  use(media: MediaSession): void {
+  use(media: MediaPath): void {
     this.#media = media;
   }
 

@@ -6,6 +6,7 @@ import { NativePeerTransport, Session } from "../../webrtc/index.ts";
 import { Attempt } from "./Attempt.ts";
 import type { AttemptContext, CreateSession, IceServer, RoomListener } from "./AttemptContext.ts";
 import type { DataKind } from "./DataPath.ts";
+import type { RtcStats } from "./media/MediaPath.ts";
 import type { LiveKitSettings } from "./options.ts";
 import type { SignalMessage } from "./signal/SignalClient.ts";
 
@@ -19,11 +20,13 @@ export interface LiveKitDriverParts {
   log?: Logger;
 }
 
-function createNativeSession(iceServers: IceServer[], relayOnly: boolean): Session {
-  return new Session({
-    transport: new NativePeerTransport({ controlling: true, iceServers, relayOnly }),
-    role: "offerer",
-  });
+function createNativeSession(
+  iceServers: IceServer[],
+  relayOnly: boolean,
+  role: "offerer" | "answerer",
+): Session {
+  const controlling = role === "offerer";
+  return new Session({ transport: new NativePeerTransport({ controlling, iceServers, relayOnly }), role });
 }
 
 /** The connection actor's hands in LiveKit: one membership at a time, taken up again where it can be. */
@@ -47,6 +50,7 @@ export class LiveKitDriver implements TransportDriver {
       log: parts.log ?? logger,
       token: settings.token,
       urls: [settings.url],
+      form: settings.singlePeerConnection ? "single" : "dual",
       roomSid: "",
       trackKeys: new Map(),
       ignored: (what) => this.#ignore(what),
@@ -126,6 +130,11 @@ export class LiveKitDriver implements TransportDriver {
 
   getStats(): StatsEntry[] {
     return this.#attempt?.getStats() ?? [];
+  }
+
+  /** Undefined without a media path. */
+  getRtcStats(): RtcStats | undefined {
+    return this.#attempt?.getRtcStats();
   }
 
   close(): void {

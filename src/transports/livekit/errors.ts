@@ -5,6 +5,7 @@ export type ConnectFailure =
   | "unauthorized"
   | "notAllowed"
   | "notFound"
+  | "serviceNotFound"
   | "roomFull"
   | "serverUnreachable"
   | "timeout"
@@ -17,6 +18,7 @@ const CONNECT_CODES: Record<ConnectFailure, TroupeErrorCode> = {
   unauthorized: "ACCESS_DENIED",
   notAllowed: "ACCESS_DENIED",
   notFound: "SIGNALLING_FAILED",
+  serviceNotFound: "SIGNALLING_FAILED",
   roomFull: "ACCESS_DENIED",
   serverUnreachable: "SIGNALLING_FAILED",
   timeout: "TIMEOUT",

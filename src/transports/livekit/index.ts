@@ -28,7 +28,8 @@ export {
   UnpublishTrackError,
 } from "./errors.ts";
 export type { LiveKitConnectionEvents } from "./events.ts";
-export { LiveKitConnection, type RtcStats, type Scenario } from "./LiveKitConnection.ts";
+export { LiveKitConnection, type Scenario } from "./LiveKitConnection.ts";
+export type { RtcStats } from "./media/MediaPath.ts";
 export type { AudioPublishOptions, LiveKitOptions } from "./options.ts";
 export * from "./room/index.ts";
 export {

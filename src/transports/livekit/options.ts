@@ -76,6 +76,11 @@ const schema = z.strictObject(
       .max(64 * 1024, "a shorter token"),
     /** Whether what others publish comes without being asked for. */
     autoSubscribe: z.boolean("a boolean").default(true),
+    /**
+     * Whether one peer connection carries both directions where the server knows that (1.9.10 and newer); false
+     * takes the older form with two of them.
+     */
+    singlePeerConnection: z.boolean("a boolean").default(true),
     /** How often dialling is tried before the connection counts as failed. */
     joinRetries: z.int("0 to 20").min(0, "0 to 20").max(20, "0 to 20").default(3),
     /** How much the room's data may take of this process. */

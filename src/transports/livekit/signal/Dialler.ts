@@ -1,5 +1,6 @@
 import { AudioFilter } from "../../../media/index.ts";
 import type { AttemptContext } from "../AttemptContext.ts";
+import { ConnectError } from "../errors.ts";
 import { type Dialled, dial, isPermanent } from "./dial.ts";
 import type { JoinIntent } from "./joinRequest.ts";
 
@@ -40,12 +41,17 @@ export class Dialler {
   /**
    * Goes on until it succeeds or the signal aborts.
    *
+   * @param before how many resumes failed already: the waits go on from there.
    * @returns undefined when the signal aborted.
    * @throws ConnectError when there is nothing to resume any more.
    */
-  async resume(resume: JoinIntent["resume"], signal: AbortSignal): Promise<Dialled | undefined> {
+  async resume(
+    resume: JoinIntent["resume"],
+    before: number,
+    signal: AbortSignal,
+  ): Promise<Dialled | undefined> {
     const { settings, log } = this.#context;
-    for (let tries = 0; !signal.aborted; tries++) {
+    for (let tries = before; !signal.aborted; tries++) {
       await this.#wait(RESUME_WAITS_MS[Math.min(tries, RESUME_WAITS_MS.length - 1)]!, signal);
       if (signal.aborted) return undefined;
       try {
@@ -66,10 +72,25 @@ export class Dialler {
     // Vendors' filters check their licence with the server's address and token.
     if (AudioFilter.registered().length > 0) await AudioFilter.authorizeAll({ url: url!, token });
     const { connectMs } = settings.timeouts;
-    const dialled = await dial({ url: url!, token, intent, connectMs, clock, signal, onOpen });
-    if (!signal.aborted) return dialled;
-    dialled.client.close();
-    return undefined;
+    try {
+      const { form } = this.#context;
+      const dialled = await dial({ url: url!, token, intent, form, connectMs, clock, signal, onOpen });
+      if (!signal.aborted) return dialled;
+      dialled.client.close();
+      return undefined;
+    } catch (error) {
+      if (!this.#fallsBack(error)) throw error;
+      return this.#dial(intent, onOpen, signal);
+    }
+  }
+
+  /** Servers before 1.9.10 know the form with two peer connections alone. */
+  #fallsBack(error: unknown): boolean {
+    const isUnknown = error instanceof ConnectError && error.reason === "serviceNotFound";
+    if (!isUnknown || this.#context.form === "dual") return false;
+    this.#context.form = "dual";
+    this.#context.log.info("the server is older than 1.9.10: two peer connections are used");
+    return true;
   }
 
   /** A region that the server sent us to may be gone by now. */

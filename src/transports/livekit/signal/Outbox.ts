@@ -18,8 +18,8 @@ export class Outbox {
 
   send(message: SignalMessage): void {
     if (!this.#isHeld && this.#client?.send(message)) return;
-    // A resume offers and trickles by itself.
-    if (message.case === "offer" || message.case === "trickle") return;
+    // A resume offers, answers and trickles by itself.
+    if (message.case === "offer" || message.case === "answer" || message.case === "trickle") return;
     if (this.#queue.length >= MAXIMUM_QUEUED_MESSAGES) {
       this.#queue.shift();
       this.dropped += 1;

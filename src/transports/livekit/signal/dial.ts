@@ -1,5 +1,6 @@
 import type { SignalResponse } from "@livekit/protocol";
 import { type Clock, TroupeError } from "../../../core/index.ts";
+import type { ConnectionForm } from "../AttemptContext.ts";
 import { ConnectError } from "../errors.ts";
 import { type JoinIntent, joinUrl, validateUrl } from "./joinRequest.ts";
 import { SignalClient } from "./SignalClient.ts";
@@ -12,6 +13,7 @@ export interface DialOptions {
   url: string;
   token: string;
   intent: JoinIntent;
+  form: ConnectionForm;
   /** For the WebSocket and the first message together, in ms. */
   connectMs: number;
   clock: Clock;
@@ -34,7 +36,7 @@ export interface Dialled {
  * @throws ConnectError why it failed; CANCELLED when the signal aborts.
  */
 export async function dial(options: DialOptions): Promise<Dialled> {
-  const url = joinUrl(options.url, options.intent);
+  const url = joinUrl(options.url, options.intent, options.form);
   const client = new SignalClient(url, options.token, {
     connectTimeoutMs: options.connectMs,
     clock: options.clock,
@@ -117,12 +119,10 @@ function refused({ status, text: raw }: Refusal, token: string): ConnectError {
     return new ConnectError("unauthorized", `The server refused the token: ${said}`, details);
   if (status === 403)
     return new ConnectError("notAllowed", `The token does not allow this: ${said}`, details);
+  if (status === 404 && /\broom\b/i.test(text))
+    return new ConnectError("notFound", `There is no such room: ${said}`, details);
   if (status === 404)
-    return new ConnectError(
-      "notFound",
-      `There is no such room, or the server is older than 1.9.10: ${said}`,
-      details,
-    );
+    return new ConnectError("serviceNotFound", `No LiveKit server answers at this address: ${said}`, details);
   if (status >= 400 && status < 500) {
     return new ConnectError("notAllowed", `The server refused to let us join: ${said}`, details);
   }
@@ -132,7 +132,7 @@ function refused({ status, text: raw }: Refusal, token: string): ConnectError {
 /** Whether dialling again could help. */
 export function isPermanent(error: unknown): boolean {
   if (!(error instanceof ConnectError) || (error.status ?? 0) >= 500) return false;
-  return ["unauthorized", "notAllowed", "notFound", "roomFull"].includes(error.reason);
+  return ["unauthorized", "notAllowed", "notFound", "serviceNotFound", "roomFull"].includes(error.reason);
 }
 
 async function explain(url: string, options: DialOptions, ending: SocketEnding): Promise<ConnectError> {

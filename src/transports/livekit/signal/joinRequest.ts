@@ -10,6 +10,7 @@ import {
   WrappedJoinRequest,
   WrappedJoinRequest_Compression,
 } from "@livekit/protocol";
+import type { ConnectionForm } from "../AttemptContext.ts";
 
 /** The version of the signalling that we speak. */
 const PROTOCOL = 17;
@@ -26,15 +27,22 @@ export interface JoinIntent {
 }
 
 /**
- * The WebSocket address to join by: that of the form with one peer connection for both directions, which servers
- * have since 1.9.10.
+ * The WebSocket address to join by. The form with one peer connection for both directions is known to servers since
+ * 1.9.10, that with two of them to all.
  *
  * @param server `ws://`, `wss://`, `http://` or `https://`, with or without a path.
  */
-export function joinUrl(server: string, intent: JoinIntent): string {
+export function joinUrl(server: string, intent: JoinIntent, form: ConnectionForm): string {
   const url = new URL(server);
   url.protocol = url.protocol.replace("http", "ws");
-  url.pathname = below(url.pathname, "rtc/v1");
+  url.pathname = below(url.pathname, form === "single" ? "rtc/v1" : "rtc");
+  const parameters = form === "single" ? { join_request: joinRequest(intent) } : plainParameters(intent);
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+  return url.href;
+}
+
+/** What the single form puts into one message. */
+function joinRequest(intent: JoinIntent): string {
   const request = new JoinRequest({
     clientInfo: clientInfo(),
     connectionSettings: new ConnectionSettings({
@@ -54,8 +62,28 @@ export function joinUrl(server: string, intent: JoinIntent): string {
   });
   // The server wants base64url with its padding, which Node leaves out.
   const text = Buffer.from(wrapped.toBinary()).toString("base64");
-  url.searchParams.set("join_request", text.replaceAll("+", "-").replaceAll("/", "_"));
-  return url.href;
+  return text.replaceAll("+", "-").replaceAll("/", "_");
+}
+
+/** What the dual form has parameters for. */
+function plainParameters({ autoSubscribe, resume }: JoinIntent): Record<string, string> {
+  const { version, protocol, clientProtocol, os, osVersion, deviceModel } = clientInfo();
+  return {
+    auto_subscribe: autoSubscribe ? "1" : "0",
+    sdk: "node",
+    version,
+    protocol: String(protocol),
+    client_protocol: String(clientProtocol),
+    capabilities: "CAP_COMPRESSION_DEFLATE_RAW",
+    os,
+    os_version: osVersion,
+    device_model: deviceModel,
+    ...(resume && {
+      reconnect: "1",
+      sid: resume.participantSid,
+      reconnect_reason: String(resume.reason),
+    }),
+  };
 }
 
 /** The address that says why a join is refused: it answers with a status and a sentence. */

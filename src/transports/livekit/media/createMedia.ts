@@ -1,0 +1,28 @@
+import type { JoinResponse } from "@livekit/protocol";
+import type { AttemptContext } from "../AttemptContext.ts";
+import { DualConnectionMedia } from "./DualConnectionMedia.ts";
+import type { MediaListener, MediaPath } from "./MediaPath.ts";
+import { SingleConnectionMedia } from "./SingleConnectionMedia.ts";
+
+/** The media path of a membership, in the form in which it was joined. */
+export function createMedia(context: AttemptContext, join: JoinResponse, listener: MediaListener): MediaPath {
+  const { settings, clock, log, createSession } = context;
+  const configuration = settings.rtcConfiguration;
+  const parts = { clock, log, configuration };
+  const iceServers = iceServersOf(context, join);
+  const isRelayed = configuration.iceTransportType === "relay";
+  const publisher = createSession(iceServers, isRelayed, "offerer");
+  if (context.form === "single") return new SingleConnectionMedia(publisher, listener, parts);
+  const subscriber = createSession(iceServers, isRelayed, "answerer");
+  return new DualConnectionMedia({ publisher, subscriber }, listener, parts, join.subscriberPrimary);
+}
+
+function iceServersOf({ settings }: AttemptContext, join: JoinResponse) {
+  const own = settings.rtcConfiguration.iceServers;
+  const servers = own.length > 0 ? own : join.iceServers.filter(({ urls }) => urls.length > 0);
+  return servers.map(({ urls, username, credential }) => ({
+    urls,
+    username: username || undefined,
+    credential: credential || undefined,
+  }));
+}
