@@ -2,10 +2,11 @@
 # Builds livekit-server once into a cache folder and starts one for development on the loopback.
 # Usage: livekit-server.sh [--fetch-only] [PORT]
 # PORT (7880) takes HTTP and WebSockets, PORT+1 ICE over TCP, PORT+2 ICE over UDP: servers may run side by side.
-# The API key is devkey, its secret is secret. LIVEKIT_CONFIG_EXTRA holds further lines of its YAML configuration.
+# The API key is devkey, its secret is secret. LIVEKIT_CONFIG_EXTRA holds further lines of its YAML configuration,
+# LIVEKIT_VERSION names another version.
 set -euo pipefail
 
-version=1.13.5
+version=${LIVEKIT_VERSION:-1.13.5}
 folder="${XDG_CACHE_HOME:-$HOME/.cache}/troupe/livekit-server-$version"
 
 if [ ! -x "$folder/server" ]; then

@@ -5,11 +5,26 @@ import type {
   TransportParameters,
   TransportStats,
 } from "../../../src/native/index.ts";
-import { NativePeerTransport, type PeerTransport } from "../../../src/webrtc/index.ts";
+import type { NetworkLink } from "../../../src/testing/index.ts";
+import { NativePeerTransport, type PeerTransport, Session } from "../../../src/webrtc/index.ts";
 
 /** Leads a server's candidate elsewhere; undefined for one that would go around. */
 export interface CandidateDetour {
   redirect(candidate: string): string | undefined;
+}
+
+/** Sessions whose packets go through a link to the server's one UDP port, as `createSession` of the driver's parts. */
+export function sessionsThrough(link: NetworkLink, udpPort: number) {
+  const { address, port } = link.address;
+  const redirect = (candidate: string) => {
+    const fields = candidate.split(" ");
+    if (fields[2]?.toLowerCase() !== "udp" || fields[5] !== String(udpPort)) return undefined;
+    fields[4] = address;
+    fields[5] = String(port);
+    return fields.join(" ");
+  };
+  return (_iceServers: unknown, _relayOnly: boolean, role: "offerer" | "answerer") =>
+    new Session({ transport: new ProxiedTransport({ redirect }, role === "offerer"), role });
 }
 
 type Events = PeerTransport["events"] extends TypedEvents<infer Named> ? Named : never;
@@ -17,11 +32,12 @@ type Events = PeerTransport["events"] extends TypedEvents<infer Named> ? Named :
 /** A transport whose one way to the server is through a proxy: neither side learns the other's own addresses. */
 export class ProxiedTransport implements PeerTransport {
   readonly events = new TypedEvents<Events>();
-  readonly #inner = new NativePeerTransport({ controlling: true });
+  readonly #inner: NativePeerTransport;
   readonly #proxy: CandidateDetour;
 
-  constructor(proxy: CandidateDetour) {
+  constructor(proxy: CandidateDetour, controlling = true) {
     this.#proxy = proxy;
+    this.#inner = new NativePeerTransport({ controlling });
     this.#inner.events.on("gathered", () => this.events.emit("gathered"));
     this.#inner.events.on("state", (state, reason) => this.events.emit("state", state, reason));
     this.#inner.events.on("channel", (channel) => this.events.emit("channel", channel));

@@ -61,6 +61,11 @@ export class TroupeParty {
     this.gaps.clear();
   }
 
+  /** Resolves when the next event of this name fires. */
+  next(name: "reconnected" | "reconnecting" | "trackMuted" | "moved" | "tokenRefreshed"): Promise<void> {
+    return new Promise((resolve) => this.room.once(name as "reconnected", () => resolve()));
+  }
+
   async close(): Promise<void> {
     this.#playing = false;
     await this.room.disconnect();

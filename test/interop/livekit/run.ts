@@ -11,11 +11,16 @@ import { Checks } from "../sora/Checks.ts";
 import { PageCounterpart, ProcessCounterpart } from "./Counterpart.ts";
 import { counterpartChecks } from "./counterpartChecks.ts";
 import { networkChecks } from "./networkChecks.ts";
+import { endingChecks } from "./refusalChecks.ts";
+import { scenarioChecks } from "./scenarioChecks.ts";
 import { LiveKitServer } from "./server.ts";
 import { workerChecks } from "./workerChecks.ts";
 
 /** What everything may take, in ms. */
 const TOTAL_MS = 9 * 60_000;
+
+/** Before 1.9.10. */
+const OLD_SERVER = "1.7.2";
 
 const PAGE_FILES: Record<string, [type: string, path: string]> = {
   "/": ["text/html", fileURLToPath(new URL("page.html", import.meta.url))],
@@ -36,7 +41,12 @@ const checks = new Checks();
 const folder = await mkdtemp(join(tmpdir(), "troupe-interop-"));
 const server = await LiveKitServer.start();
 try {
-  if (wants("network")) await networkChecks(checks, server);
+  if (wants("endings")) await endingChecks(checks, server);
+  for (const form of ["single", "dual"] as const) {
+    if (wants("network")) await networkChecks(checks, server, form);
+    if (wants("scenarios")) await scenarioChecks(checks, server, form);
+  }
+  if (only.has("old")) await oldServerChecks();
   if (wants("python")) {
     // 1.2.0 stays deaf to a track that it may hear again; rtc-node and the browser hear it.
     const open = async (name: string) => ProcessCounterpart.python(name);
@@ -56,6 +66,19 @@ try {
 }
 process.stdout.write(`${checks.passed} passed, ${checks.failed} failed\n`);
 process.exit(checks.failed === 0 && checks.passed > 0 ? 0 : 1);
+
+/** A server that knows two peer connections alone; run when it is named, for it takes minutes to build. */
+async function oldServerChecks(): Promise<void> {
+  const old = await LiveKitServer.start({ version: OLD_SERVER });
+  try {
+    await networkChecks(checks, old, "single");
+    await scenarioChecks(checks, old, "single", OLD_SERVER);
+    const open = async (name: string) => ProcessCounterpart.node(name);
+    await counterpartChecks(checks, "rtc-node", { url: old.url, folder, open, lacks: ["mute"] });
+  } finally {
+    await old.kill();
+  }
+}
 
 async function browserChecks(): Promise<void> {
   const page = await servePage();

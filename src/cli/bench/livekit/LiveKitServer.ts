@@ -9,13 +9,22 @@ import { packageRoot } from "../../packageRoot.ts";
 const SCRIPT = fileURLToPath(new URL("scripts/livekit-server.sh", packageRoot()));
 const START_MS = 20_000;
 
+export interface LiveKitServerOptions {
+  /** Another version than the one that everything is tested with. */
+  version?: string;
+  /** Further lines of its YAML configuration. */
+  configuration?: string;
+}
+
 /** A livekit-server for development on free ports; it may be killed and started again on the same ones. */
 export class LiveKitServer {
   readonly port: number;
+  readonly #environment: NodeJS.ProcessEnv;
   #child: ChildProcess | undefined;
 
-  private constructor(port: number) {
+  private constructor(port: number, environment: NodeJS.ProcessEnv) {
     this.port = port;
+    this.#environment = environment;
   }
 
   /**
@@ -23,10 +32,16 @@ export class LiveKitServer {
    *
    * @throws TroupeError NOT_INSTALLED when it cannot be built, TIMEOUT when it does not answer in time.
    */
-  static async start(): Promise<LiveKitServer> {
-    const [code] = await once(spawn("bash", [SCRIPT, "--fetch-only"], { stdio: "inherit" }), "close");
+  static async start(options: LiveKitServerOptions = {}): Promise<LiveKitServer> {
+    const env = {
+      ...process.env,
+      ...(options.version && { LIVEKIT_VERSION: options.version }),
+      ...(options.configuration && { LIVEKIT_CONFIG_EXTRA: options.configuration }),
+    };
+    const building = spawn("bash", [SCRIPT, "--fetch-only"], { stdio: "inherit", env });
+    const [code] = await once(building, "close");
     if (code !== 0) throw new TroupeError("NOT_INSTALLED", "livekit-server could not be built");
-    const server = new LiveKitServer(await freePorts());
+    const server = new LiveKitServer(await freePorts(), env);
     await server.start();
     return server;
   }
@@ -41,7 +56,10 @@ export class LiveKitServer {
 
   /** @throws TroupeError TIMEOUT when it does not answer in time. */
   async start(): Promise<void> {
-    this.#child = spawn("bash", [SCRIPT, String(this.port)], { stdio: "ignore" });
+    this.#child = spawn("bash", [SCRIPT, String(this.port)], {
+      stdio: "ignore",
+      env: this.#environment,
+    });
     const deadline = Date.now() + START_MS;
     while (Date.now() < deadline) {
       const answer = await fetch(`http://127.0.0.1:${this.port}`).catch(() => undefined);
