@@ -11,6 +11,7 @@ import {
 import { logger, parseOptions, TroupeError, TypedEvents } from "../core/index.ts";
 import { AudioSource } from "../media/index.ts";
 import type { TextToSpeech } from "../speech/index.ts";
+import type { SpeechOutput } from "./SpeechOutput.ts";
 
 /** What a {@link Mouth} reports. */
 export type MouthEvents = {
@@ -29,6 +30,11 @@ const optionsSchema = z.object({
   voice: z.custom<TextToSpeech>((value) => typeof (value as TextToSpeech | null)?.speak === "function", {
     error: "a TextToSpeech",
   }),
+  source: z
+    .custom<SpeechOutput>((value) => typeof (value as SpeechOutput | null)?.waitForPlayout === "function", {
+      error: "what speech goes through: an AudioSource or an AvatarSource",
+    })
+    .optional(),
   maximumQueued: z
     .number({ error: "1 to 1000" })
     .int("1 to 1000")
@@ -37,8 +43,13 @@ const optionsSchema = z.object({
     .default(16),
 });
 
-export interface MouthOptions {
+export interface MouthOptions<Source extends SpeechOutput = AudioSource> {
   voice: TextToSpeech;
+  /**
+   * What it speaks through, at the voice's sample rate; a source of its own when left out. It stays the caller's, who
+   * writes nothing else to it.
+   */
+  source?: Source;
   /** Sayings that may wait; 16 when left out. */
   maximumQueued?: number;
 }
@@ -54,9 +65,11 @@ const CAPACITY_MS = 10_000;
  * connection.publish(mouth.source);
  * await mouth.say("Good morning.");
  */
-export class Mouth extends TypedEvents<MouthEvents> {
+export class Mouth<Source extends SpeechOutput = AudioSource> extends TypedEvents<MouthEvents> {
   /** What it says: for a connection or a mixer. */
-  readonly source: AudioSource;
+  readonly source: Source;
+  /** Its own, if it has one. */
+  readonly #ownSource: AudioSource | undefined;
   readonly #voice: TextToSpeech;
   readonly #maximumQueued: number;
   readonly #actor: Actor<typeof mouthMachine>;
@@ -65,12 +78,22 @@ export class Mouth extends TypedEvents<MouthEvents> {
   #startedAt: number | undefined;
   #sayings = 0;
 
-  constructor(options: MouthOptions) {
+  constructor(options: MouthOptions<Source>) {
     super();
     const { voice, maximumQueued } = parseOptions(optionsSchema, options, "Mouth");
+    const { sampleRate } = voice;
+    if (options.source && options.source.sampleRate !== sampleRate)
+      throw TroupeError.expected(
+        "INVALID_OPTION",
+        "Mouth.source",
+        `one of ${sampleRate} Hz`,
+        options.source.sampleRate,
+      );
     this.#voice = voice;
     this.#maximumQueued = maximumQueued;
-    this.source = new AudioSource({ sampleRate: voice.sampleRate, channels: 1, capacityMs: CAPACITY_MS });
+    if (!options.source)
+      this.#ownSource = new AudioSource({ sampleRate, channels: 1, capacityMs: CAPACITY_MS });
+    this.source = options.source ?? (this.#ownSource as unknown as Source);
     const speak = fromCallback<MouthEvent, Saying>(({ input, sendBack }) => this.#speak(input, sendBack));
     this.#actor = startActor(mouthMachine.provide({ actors: { speak } }), {
       id: "mouth",
@@ -120,7 +143,7 @@ export class Mouth extends TypedEvents<MouthEvents> {
   close(): void {
     if (this.#state === "closed") return;
     this.#actor.send({ type: "close" });
-    this.source.close();
+    this.#ownSource?.close();
     this.removeAllListeners();
   }
 

@@ -5,6 +5,7 @@ import { logger, parseOptions, TypedEvents } from "../core/index.ts";
 import { everySilenceEnds, type TurnDetector } from "../speech/index.ts";
 import type { Ears, Utterance } from "./Ears.ts";
 import { Mouth } from "./Mouth.ts";
+import type { SpeechOutput } from "./SpeechOutput.ts";
 
 /** What {@link TurnTaking} reports. */
 export type TurnTakingEvents = {
@@ -31,7 +32,7 @@ const optionsSchema = z.object({
 });
 
 export interface TurnTakingOptions {
-  mouth: Mouth;
+  mouth: Mouth<SpeechOutput>;
   /** Whether words sound finished; by default each silence ends a turn. */
   detector?: TurnDetector;
   /** How long to wait for more where they do not, in ms; 900 when left out. */
@@ -50,7 +51,7 @@ const FINISHED_FROM = 0.5;
  * turns.on("turn", (text) => mouth.say(answerTo(text)));
  */
 export class TurnTaking extends TypedEvents<TurnTakingEvents> {
-  readonly #mouth: Mouth;
+  readonly #mouth: Mouth<SpeechOutput>;
   readonly #detector: TurnDetector;
   readonly #actor: Actor<typeof turnsMachine>;
   readonly #offs = new Set<() => void>();

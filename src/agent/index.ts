@@ -15,4 +15,5 @@ export {
 } from "../speech/index.ts";
 export { Ears, type EarsEvents, type EarsOptions, type Utterance } from "./Ears.ts";
 export { Mouth, type MouthEvents, type MouthOptions } from "./Mouth.ts";
+export type { SpeechOutput } from "./SpeechOutput.ts";
 export { TurnTaking, type TurnTakingEvents, type TurnTakingOptions } from "./TurnTaking.ts";

@@ -110,6 +110,11 @@ export class AvatarSession extends TypedEvents<AvatarSessionEvents> {
     return this.#link?.connectionId;
   }
 
+  /** The id of the utterance that was begun last on this connection. */
+  get lastRequestId(): string | undefined {
+    return this.#utterances?.lastId;
+  }
+
   /** Whether the face goes into a room by itself: then no frames come here. */
   get hasEgress(): boolean {
     return this.config.liveKitEgress !== undefined || this.config.agoraEgress !== undefined;

@@ -1,0 +1,116 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
+import { FakeAvatarService } from "../../../test/fixtures/FakeAvatarService.ts";
+import { ManualClock } from "../../../test/fixtures/ManualClock.ts";
+import { AvatarPool, type AvatarPoolOptions } from "./AvatarPool.ts";
+import { AvatarSession } from "./AvatarSession.ts";
+
+let service: FakeAvatarService;
+let clock: ManualClock;
+const pools: AvatarPool[] = [];
+
+beforeEach(async () => {
+  service = await FakeAvatarService.start();
+  clock = new ManualClock();
+});
+
+afterEach(async () => {
+  for (const pool of pools.splice(0)) await pool.close();
+  await service.close();
+});
+
+function open(more: Partial<AvatarPoolOptions> = {}): AvatarPool {
+  const create = () => new AvatarSession(service.options({ reconnect: false }));
+  const pool = new AvatarPool({ create, ...more }, { clock });
+  pools.push(pool);
+  return pool;
+}
+
+async function confirm(count: number) {
+  const links = [];
+  for (let at = 0; at < count; at++) {
+    const link = await service.link();
+    await link.configured();
+    link.confirm();
+    links.push(link);
+  }
+  return links;
+}
+
+const holds = (isSo: () => void) => vi.waitFor(isSo, 5_000);
+
+describe("a pool of avatars", () => {
+  it("starts all at once, lends them, and takes them back", async () => {
+    const pool = open({ size: 3 });
+    await confirm(3);
+    await holds(() => expect(pool.available).toBe(3));
+    const leases = [await pool.borrow(), await pool.borrow(), await pool.borrow()];
+    expect(new Set(leases.map(({ session }) => session)).size).toBe(3);
+    expect([pool.available, pool.lent]).toEqual([0, 3]);
+    const waiting = pool.borrow();
+    leases[1]!.release();
+    leases[1]!.release();
+    expect((await waiting).session).toBe(leases[1]!.session);
+    expect([pool.available, pool.lent]).toEqual([0, 3]);
+    expect(service.links).toBe(3);
+  });
+
+  it("lets a borrower wait for a face that starts, and no longer than it may", async () => {
+    const pool = open({ size: 1 });
+    const first = pool.borrow();
+    await confirm(1);
+    expect((await first).session.ready).toBe(true);
+    const late = pool.borrow();
+    const failed = late.catch((error) => error);
+    await clock.pass(30_000);
+    expect(await failed).toMatchObject({ code: "TIMEOUT" });
+  });
+
+  it("replaces what is old, what ended, and what comes back unwell", async () => {
+    const pool = open({ size: 1, ttlMs: 600_000 });
+    const [first] = await confirm(1);
+    await holds(() => expect(pool.available).toBe(1));
+    await clock.pass(600_000);
+    await first!.closed;
+    const [second] = await confirm(1);
+    await holds(() => expect(pool.available).toBe(1));
+    second!.socket.terminate();
+    await confirm(1);
+    const lease = await pool.borrow();
+    await clock.pass(700_000);
+    expect(lease.session.ready).toBe(true);
+    lease.release();
+    await confirm(1);
+    await holds(() => expect(pool.available).toBe(1));
+    expect(service.links).toBe(4);
+  });
+
+  it("tries again after a failure, with a wait, and tells a borrower why there is none", async () => {
+    service.tokenAnswer = { status: 503, body: "" };
+    const pool = open({ size: 1, borrowTimeoutMs: 5 });
+    const error = await new Promise((resolve) => pool.once("failed", resolve));
+    expect(error).toMatchObject({ reason: "serverError" });
+    const failed = pool.borrow().catch((reason) => reason);
+    await clock.pass(5);
+    expect(await failed).toMatchObject({ code: "TIMEOUT", cause: error });
+    service.tokenAnswer = { status: 200, body: '{"sessionToken":"token-1"}' };
+    await clock.pass(300);
+    await confirm(1);
+    await holds(() => expect(pool.available).toBe(1));
+  });
+
+  it("bounds who waits, lets go of who gives up, and closes with everything", async () => {
+    const pool = open({ size: 1, maximumWaiting: 1 });
+    const controller = new AbortController();
+    const waiting = pool.borrow({ signal: controller.signal }).catch((error) => error);
+    await expect(pool.borrow()).rejects.toMatchObject({ code: "QUEUE_FULL" });
+    controller.abort();
+    expect(await waiting).toMatchObject({ code: "CANCELLED" });
+    await expect(pool.borrow({ signal: controller.signal })).rejects.toMatchObject({ code: "CANCELLED" });
+    const last = pool.borrow().catch((error) => error);
+    await pool.close();
+    expect(await last).toMatchObject({ code: "CLOSED" });
+    await expect(pool.borrow()).rejects.toMatchObject({ code: "CLOSED" });
+    expect(clock.pending).toBe(0);
+    expect(() => open({ size: 0 })).toThrow(/1 to 100/);
+  });
+});
