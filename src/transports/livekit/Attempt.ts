@@ -115,12 +115,12 @@ export class Attempt {
 
   // Dialling
 
-  async start(retries: number): Promise<void> {
+  async start(): Promise<void> {
     const onOpen = () => {
       this.#phase = "negotiating";
       this.#tell({ type: "signalling.open" });
     };
-    await this.#follow((signal) => this.#dialler.join(retries, onOpen, signal));
+    await this.#follow((signal) => this.#dialler.join(onOpen, signal));
   }
 
   /** Takes it up again after {@link Attempt.canResume}, by a new WebSocket. */
@@ -151,7 +151,7 @@ export class Attempt {
     client.events.on("ignored", (what) => this.#context.ignored(what));
     client.events.on("lost", (ending) => this.#onLost(ending));
     for (const response of [first, ...rest]) this.#onResponse(response);
-    if (!client.isOpen && !signal.aborted) {
+    if (!client.isOpen && this.#client === client && !signal.aborted) {
       this.#fail(new ConnectError("serverUnreachable", "The server closed the connection at once"), false);
     }
   }
@@ -207,6 +207,14 @@ export class Attempt {
     this.#report = () => {};
   }
 
+  /** Ends it with another one to follow at once: nothing stays attached to what it carried. */
+  abandon(): void {
+    const { host } = this.#context;
+    for (const { id } of host.localTracks) host.senderGone(id);
+    this.#tracks.detach();
+    this.close();
+  }
+
   close(): void {
     if (this.#phase === "closed") return;
     // While it reconnects nobody calls leave(): without a word the server would keep us for its timeout.
@@ -250,7 +258,7 @@ export class Attempt {
       case "refreshToken":
         this.#context.token = message.value;
         for (const filter of AudioFilter.registered())
-          filter.updateToken({ url: this.#context.urls[0]!, token: message.value });
+          filter.updateToken({ url: this.#context.addresses.current, token: message.value });
         break;
       case "trackPublished":
         this.#localTracks.taken(message.value);
@@ -342,8 +350,9 @@ export class Attempt {
 
   #onLeave(leave: LeaveRequest): void {
     const reason = disconnectReasonOf(leave.reason);
-    const [region] = leave.regions?.regions ?? [];
-    if (region?.url) this.#context.urls = [region.url, this.#context.settings.url];
+    // Only who joins anew may do so elsewhere.
+    if (leave.action !== LeaveRequest_Action.RESUME)
+      this.#context.addresses.redirect(leave.regions?.regions ?? []);
     switch (leave.action) {
       case LeaveRequest_Action.RESUME:
         if (this.#phase === "joined") this.#lose(ReconnectReason.RR_UNKNOWN, leave.reason, reason);
@@ -415,6 +424,7 @@ export class Attempt {
     this.#outbox.hold();
     this.#media?.hold();
     this.#client?.close();
+    this.#client = undefined;
   }
 
   #onReconnect(reconnect: ReconnectResponse): void {

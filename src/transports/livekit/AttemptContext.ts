@@ -13,6 +13,7 @@ import type { Session } from "../../webrtc/index.ts";
 import type { DataKind } from "./DataPath.ts";
 import type { TransformTarget } from "./e2ee/index.ts";
 import type { LiveKitSettings } from "./options.ts";
+import type { ServerAddresses } from "./signal/ServerAddresses.ts";
 
 export interface IceServer {
   urls: string[];
@@ -66,8 +67,7 @@ export interface AttemptContext {
   log: Logger;
   /** The newest token: the server renews it before it expires. */
   token: string;
-  /** Where to dial: the given server, or the region that it sent us to. */
-  urls: string[];
+  addresses: ServerAddresses;
   /** How to dial: a server that does not know the single form brings the dual one. */
   form: ConnectionForm;
   roomSid: string;

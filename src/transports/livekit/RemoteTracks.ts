@@ -91,6 +91,16 @@ export class RemoteTracks {
     this.#report({ type: "track.removed", key });
   }
 
+  /** Lets go of everything that is received; what listens to it waits for it to come back. */
+  detach(): void {
+    for (const trackSid of this.#added) {
+      const key = this.#keys.get(trackSid);
+      if (key) this.#host.receiverGone(key);
+    }
+    this.#added.clear();
+    this.#receivers.clear();
+  }
+
   /** Ends the tracks of earlier attempts that nobody publishes any more. */
   endAbsent(): void {
     const here = new Set([...this.#known.keys()].map((sid) => this.#keys.get(sid)));

@@ -8,16 +8,24 @@ import type { AttemptContext, CreateSession, IceServer, RoomListener } from "./A
 import type { DataKind } from "./DataPath.ts";
 import type { RtcStats } from "./media/MediaPath.ts";
 import type { LiveKitSettings } from "./options.ts";
+import { pause } from "./signal/pause.ts";
+import { isCloud } from "./signal/regions.ts";
+import { ServerAddresses } from "./signal/ServerAddresses.ts";
 import type { SignalMessage } from "./signal/SignalClient.ts";
 
 /** How many kinds of ignored messages are told apart in the log. */
 const MAXIMUM_IGNORED_KINDS = 32;
+
+/** The waits between the tries of one join, in ms; the last one repeats. */
+const JOIN_WAITS_MS = [200, 500, 1_000, 2_000];
 
 /** What tests replace. */
 export interface LiveKitDriverParts {
   createSession?: CreateSession;
   clock?: Clock;
   log?: Logger;
+  /** Whether a server of this address has a list of regions; those of LiveKit Cloud have. */
+  hasRegions?: (url: URL) => boolean;
 }
 
 function createNativeSession(
@@ -41,15 +49,16 @@ export class LiveKitDriver implements TransportDriver {
     room: RoomListener,
     parts: LiveKitDriverParts = {},
   ) {
+    const log = parts.log ?? logger;
     this.#context = {
       settings,
       host,
       room,
       createSession: parts.createSession ?? createNativeSession,
       clock: parts.clock ?? systemClock,
-      log: parts.log ?? logger,
+      log,
       token: settings.token,
-      urls: [settings.url],
+      addresses: new ServerAddresses(settings.url, parts.hasRegions ?? isCloud, log),
       form: settings.singlePeerConnection ? "single" : "dual",
       roomSid: "",
       trackKeys: new Map(),
@@ -74,11 +83,9 @@ export class LiveKitDriver implements TransportDriver {
       return;
     }
     before?.close();
-    const attempt = new Attempt(this.#context, report);
-    this.#attempt = attempt;
-    signal.addEventListener("abort", () => attempt.suspend(), { once: true });
     // The connection actor waits between redials by itself.
-    void attempt.start(reason === "dial" ? this.#context.settings.joinRetries : 0);
+    const retries = reason === "dial" ? this.#context.settings.joinRetries : 0;
+    this.#join(retries, 0, report, signal);
   }
 
   async leave(): Promise<{ code: number; reason: string }> {
@@ -141,9 +148,38 @@ export class LiveKitDriver implements TransportDriver {
     this.#attempt?.close();
   }
 
+  /** Attempts one after the other until one has joined, or there were enough of them. */
+  #join(retries: number, tries: number, report: (event: DriverEvent) => void, signal: AbortSignal): void {
+    const { clock } = this.#context;
+    let isJoined = false;
+    const onAbort = () => attempt.suspend();
+    const attempt = new Attempt(this.#context, (event) => {
+      isJoined ||= event.type === "joined";
+      if (isJoined || tries >= retries || !mayPass(event)) {
+        report(event);
+        return;
+      }
+      signal.removeEventListener("abort", onAbort);
+      attempt.abandon();
+      const wait = JOIN_WAITS_MS[Math.min(tries, JOIN_WAITS_MS.length - 1)]!;
+      void pause(clock, wait, signal).then(() => {
+        if (!signal.aborted) this.#join(retries, tries + 1, report, signal);
+      });
+    });
+    this.#attempt = attempt;
+    signal.addEventListener("abort", onAbort, { once: true });
+    void attempt.start();
+  }
+
   #ignore(what: string): void {
     if (this.#ignored.has(what) || this.#ignored.size >= MAXIMUM_IGNORED_KINDS) return;
     this.#ignored.add(what);
     this.#context.log.warn("ignored what the server sent", { what });
   }
+}
+
+/** Whether an attempt ended by something that another one may not meet. */
+function mayPass(event: DriverEvent): boolean {
+  if (event.type === "attempt.failed") return !event.permanent;
+  return event.type === "signalling.lost" || event.type === "transport.lost";
 }

@@ -3,13 +3,12 @@ import type { AttemptContext } from "../AttemptContext.ts";
 import { ConnectError } from "../errors.ts";
 import { type Dialled, dial, isPermanent } from "./dial.ts";
 import type { JoinIntent } from "./joinRequest.ts";
+import { pause } from "./pause.ts";
 
 /** The waits between the tries of one resume, in ms; the last one repeats. */
 const RESUME_WAITS_MS = [0, 300, 1_200, 2_700, 4_800, 7_000];
-/** The waits between the tries of one join, in ms; the last one repeats. */
-const JOIN_WAITS_MS = [200, 500, 1_000, 2_000];
 
-/** Dials the server again and again until it lets us in, or says that it never will. */
+/** Dials the server, for a join once, for a resume until it takes us or says that it never will. */
 export class Dialler {
   readonly #context: AttemptContext;
 
@@ -18,24 +17,18 @@ export class Dialler {
   }
 
   /**
-   * @param retries how often after the first try.
-   * @param onOpen each time a WebSocket opened.
+   * @param onOpen once the WebSocket is open.
    * @returns undefined when the signal aborted.
-   * @throws ConnectError why the last try failed.
+   * @throws ConnectError why it failed; the next one dials the next address.
    */
-  async join(retries: number, onOpen: () => void, signal: AbortSignal): Promise<Dialled | undefined> {
-    const { settings } = this.#context;
-    for (let tries = 0; !signal.aborted; tries++) {
-      try {
-        return await this.#dial({ autoSubscribe: settings.autoSubscribe }, onOpen, signal);
-      } catch (error) {
-        if (signal.aborted) return undefined;
-        this.#tryOtherUrl();
-        if (isPermanent(error) || tries >= retries) throw error;
-      }
-      await this.#wait(JOIN_WAITS_MS[Math.min(tries, JOIN_WAITS_MS.length - 1)]!, signal);
+  async join(onOpen: () => void, signal: AbortSignal): Promise<Dialled | undefined> {
+    const { settings, addresses, token } = this.#context;
+    try {
+      return await this.#dial({ autoSubscribe: settings.autoSubscribe }, onOpen, signal);
+    } catch (error) {
+      if (!isPermanent(error)) await addresses.next(token, signal);
+      throw error;
     }
-    return undefined;
   }
 
   /**
@@ -50,16 +43,15 @@ export class Dialler {
     before: number,
     signal: AbortSignal,
   ): Promise<Dialled | undefined> {
-    const { settings, log } = this.#context;
+    const { settings, clock, log } = this.#context;
     for (let tries = before; !signal.aborted; tries++) {
-      await this.#wait(RESUME_WAITS_MS[Math.min(tries, RESUME_WAITS_MS.length - 1)]!, signal);
+      await pause(clock, RESUME_WAITS_MS[Math.min(tries, RESUME_WAITS_MS.length - 1)]!, signal);
       if (signal.aborted) return undefined;
       try {
         return await this.#dial({ autoSubscribe: settings.autoSubscribe, resume }, () => {}, signal);
       } catch (error) {
         if (signal.aborted) return undefined;
         if (isPermanent(error)) throw error;
-        this.#tryOtherUrl();
         log.debug("a resume failed", { error });
       }
     }
@@ -67,14 +59,14 @@ export class Dialler {
   }
 
   async #dial(intent: JoinIntent, onOpen: () => void, signal: AbortSignal): Promise<Dialled | undefined> {
-    const { settings, clock, token, urls } = this.#context;
-    const [url] = urls;
+    const { settings, clock, token, addresses } = this.#context;
+    const url = addresses.current;
     // Vendors' filters check their licence with the server's address and token.
-    if (AudioFilter.registered().length > 0) await AudioFilter.authorizeAll({ url: url!, token });
+    if (AudioFilter.registered().length > 0) await AudioFilter.authorizeAll({ url, token });
     const { connectMs } = settings.timeouts;
     try {
       const { form } = this.#context;
-      const dialled = await dial({ url: url!, token, intent, form, connectMs, clock, signal, onOpen });
+      const dialled = await dial({ url, token, intent, form, connectMs, clock, signal, onOpen });
       if (!signal.aborted) return dialled;
       dialled.client.close();
       return undefined;
@@ -91,24 +83,5 @@ export class Dialler {
     this.#context.form = "dual";
     this.#context.log.info("the server is older than 1.9.10: two peer connections are used");
     return true;
-  }
-
-  /** A region that the server sent us to may be gone by now. */
-  #tryOtherUrl(): void {
-    const { urls } = this.#context;
-    urls.push(urls.shift()!);
-  }
-
-  #wait(ms: number, signal: AbortSignal): Promise<void> {
-    const { clock } = this.#context;
-    if (ms === 0 || signal.aborted) return Promise.resolve();
-    const { promise, resolve } = Promise.withResolvers<void>();
-    const timer = clock.setTimeout(resolve, ms);
-    const onAbort = () => {
-      clock.clearTimeout(timer);
-      resolve();
-    };
-    signal.addEventListener("abort", onAbort, { once: true });
-    return promise.finally(() => signal.removeEventListener("abort", onAbort));
   }
 }

@@ -3,9 +3,12 @@ import { type Clock, TroupeError } from "../../../core/index.ts";
 import type { ConnectionForm } from "../AttemptContext.ts";
 import { ConnectError } from "../errors.ts";
 import { type JoinIntent, joinUrl, validateUrl } from "./joinRequest.ts";
+import { readText } from "./readText.ts";
 import { SignalClient } from "./SignalClient.ts";
 import type { Refusal, SocketEnding } from "./SignalSocket.ts";
 
+/** How much is read of the text that a refusal carries, in bytes. */
+const MAXIMUM_TEXT_BYTES = 4096;
 /** All that livekit-server says when a room has as many participants as it may. */
 const CLOSED_BY_MEDIA = /^connection closed by media$/;
 
@@ -151,7 +154,7 @@ async function explain(url: string, options: DialOptions, ending: SocketEnding):
       await response.body?.cancel();
       return lost;
     }
-    const text = (await response.text()).slice(0, 4096).trim();
+    const text = (await readText(response, MAXIMUM_TEXT_BYTES)).trim();
     return refused({ status: response.status, text }, options.token);
   } catch {
     return lost;
