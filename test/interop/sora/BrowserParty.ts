@@ -65,6 +65,7 @@ export type JoinPage = (name: string, channel: string, options?: object) => Prom
 
 interface PageParty {
   join(options: object): Promise<string>;
+  connect(): Promise<string>;
   events(): PartyEvent[];
   clear(): void;
   heard(): string;
@@ -139,9 +140,24 @@ export class BrowserParty implements Party {
     throw new Error("the page gives no statistics");
   }
 
-  async leave(): Promise<void> {
+  /** Leaves in order; the page stays, and may {@link BrowserParty.rejoin}. */
+  async disconnect(): Promise<void> {
     await this.#page.evaluate(() => window.party.disconnect());
     await this.#collect();
+  }
+
+  /** Joins again; gives the new connection id. */
+  async rejoin(): Promise<string> {
+    const own = await this.#page.evaluate(() => window.party.connect());
+    await this.until("own connection.created again", ({ event, message }) => {
+      const { event_type: type, connection_id: id } = (message ?? {}) as Record<string, unknown>;
+      return event === "notify" && type === "connection.created" && id === own;
+    });
+    return own;
+  }
+
+  async leave(): Promise<void> {
+    await this.disconnect();
     await this.close();
   }
 

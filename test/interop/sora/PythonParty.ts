@@ -10,6 +10,8 @@ export interface PythonOptions {
   urls: string[];
   channel: string;
   role?: "sendrecv" | "sendonly" | "recvonly";
+  /** Hexadecimal bytes behind each encoded frame of audio, put on and taken off by an encoded transform. */
+  trailer?: string;
   /** More arguments of create_connection. */
   extra?: object;
 }

@@ -1,4 +1,5 @@
-import type { JoinPage } from "./BrowserParty.ts";
+import { ConnectionProxy } from "troupe/testing";
+import type { BrowserParty, JoinPage } from "./BrowserParty.ts";
 import type { Checks } from "./Checks.ts";
 import { expect } from "./Checks.ts";
 import { hearsTone, hearsWords } from "./hearing.ts";
@@ -53,6 +54,10 @@ export async function browserChecks(checks: Checks, room: BrowserRoom): Promise<
     });
   }
 
+  for (const name of ["both paths", "data channels only"] as const) {
+    await checks.group(`JavaScript comes back, ${name}`, () => comesBack(checks, room, name));
+  }
+
   await checks.group("JavaScript and Python", async () => {
     const parties: Party[] = [];
     try {
@@ -76,6 +81,58 @@ export async function browserChecks(checks: Checks, room: BrowserRoom): Promise<
       await Promise.all(parties.map((party) => party.close().catch(() => {})));
     }
   });
+}
+
+/** In the end of order and in that of a lost path: the SDK's connection joins again, hears and is understood. */
+async function comesBack(checks: Checks, room: BrowserRoom, name: keyof typeof MODES): Promise<void> {
+  const proxy = await ConnectionProxy.before(room.url);
+  const parties: Party[] = [];
+  try {
+    const mode = MODES[name];
+    const channel = `javascript-back-${name.replaceAll(" ", "-")}`;
+    const bot = await TroupeParty.join("Troupe", {
+      signalingUrls: [room.url],
+      channelId: channel,
+      role: "sendrecv",
+      ...troupeMode(mode),
+    });
+    parties.push(bot);
+    await bot.play(tone(880, 1), true);
+    const page = await room.joinPage("JavaScript", channel, {
+      url: proxy.through(room.url),
+      options: javaScriptMode(mode),
+    });
+    parties.push(page);
+    await checks.check(`JavaScript joins again after it left, ${name}`, async () => {
+      const ended = await endingOf(page, () => page.disconnect());
+      expect(ended === "normal", `it ended with ${ended}`);
+      await page.rejoin();
+      await hearsTone(bot, room.hz);
+      return hearsTone(page, 880);
+    });
+    await messageChecks(checks, `${name}, after it came back`, page, bot);
+    if (mode.ignore) return;
+    await checks.check(`JavaScript joins again after its WebSocket was cut, ${name}`, async () => {
+      const ended = await endingOf(page, () => proxy.cut());
+      expect(ended === "abend WEBSOCKET-ONCLOSE", `it ended with ${ended}`);
+      await page.rejoin();
+      await hearsTone(bot, room.hz);
+      return hearsTone(page, 880);
+    });
+  } finally {
+    await Promise.all(parties.map((party) => party.close().catch(() => {})));
+    await proxy.close();
+  }
+}
+
+/** The type of the end that `end` brings about, and its title where it is none of order. */
+async function endingOf(page: BrowserParty, end: () => unknown): Promise<string> {
+  const before = page.events.length;
+  await end();
+  const { type, title } = await page.until("disconnect", (event) => {
+    return event.event === "disconnect" && page.events.indexOf(event) >= before;
+  });
+  return type === "normal" ? "normal" : `${type} ${title}`;
 }
 
 function javaScriptMode({ signalling, ignore }: (typeof MODES)[keyof typeof MODES]): object {

@@ -9,7 +9,7 @@ import threading
 import time
 
 import numpy as np
-from sora_sdk import Sora, SoraAudioStreamSink
+from sora_sdk import Sora, SoraAudioFrameTransformer, SoraAudioStreamSink, SoraTransformableFrameDirection
 
 SAMPLE_RATE = 16000
 FRAME = SAMPLE_RATE // 100
@@ -85,6 +85,22 @@ class Ear:
         return np.clip(mix, -32768, 32767).astype(np.int16)
 
 
+def trailing(trailer):
+    """Puts the trailer behind frames on their way out, and takes it off on their way in."""
+    transformer = SoraAudioFrameTransformer()
+
+    def on_transform(frame):
+        data = frame.get_data()
+        if frame.direction == SoraTransformableFrameDirection.SENDER:
+            frame.set_data(np.concatenate([data, trailer]))
+        elif np.array_equal(data[-len(trailer) :], trailer):
+            frame.set_data(np.ascontiguousarray(data[: -len(trailer)]))
+        transformer.enqueue(frame)
+
+    transformer.on_transform = on_transform
+    return transformer
+
+
 def as_bytes(extra):
     """PEM comes as text and is wanted as bytes."""
     return {name: value.encode() if name in ("ca_cert", "client_cert", "client_key") else value for name, value in extra.items()}
@@ -94,12 +110,14 @@ sora = Sora()
 ear = Ear()
 sends = options["role"] != "recvonly"
 source = sora.create_audio_source(channels=1, sample_rate=SAMPLE_RATE) if sends else None
+trailer = np.frombuffer(bytes.fromhex(options.get("trailer", "")), dtype=np.uint8)
+transform = {"audio_frame_transformer": trailing(trailer)} if len(trailer) else {}
 connection = sora.create_connection(
     signaling_urls=options["urls"],
     role=options["role"],
     channel_id=options["channel"],
     audio_source=source,
-    **{"audio": True, "video": False, **as_bytes(options.get("extra", {}))},
+    **{"audio": True, "video": False, **transform, **as_bytes(options.get("extra", {}))},
 )
 disconnected = threading.Event()
 own_id = None

@@ -51,6 +51,15 @@ function toBase64(bytes) {
   return btoa(text);
 }
 
+async function connect() {
+  if (connection.role === "recvonly") await connection.connect();
+  else {
+    const raw = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
+    await connection.connect(await navigator.mediaDevices.getUserMedia({ audio: raw }));
+  }
+  return connection.connectionId;
+}
+
 window.party = {
   async join({ url, role, channel, options }) {
     await openEar();
@@ -73,13 +82,10 @@ window.party = {
     connection.on("message", ({ label, data }) =>
       note("message", { label, data: toBase64(new Uint8Array(data)) }),
     );
-    if (role === "recvonly") await connection.connect();
-    else {
-      const raw = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
-      await connection.connect(await navigator.mediaDevices.getUserMedia({ audio: raw }));
-    }
-    return connection.connectionId;
+    return await connect();
   },
+  /** Joins again, with the same connection of the SDK. */
+  connect,
   /** Takes the events since the last call. */
   events: () => events.splice(0),
   clear() {

@@ -10,6 +10,7 @@ import { checklistChecks } from "./checklistChecks.ts";
 import { pythonChecks } from "./pythonChecks.ts";
 import { startStage } from "./StageProcess.ts";
 import { join16, SAMPLE_RATE, silence, speak, tone, writeWav } from "./sound.ts";
+import { transformChecks } from "./transformChecks.ts";
 
 /** What everything may take, in ms. */
 const TOTAL_MS = 8 * 60_000;
@@ -38,6 +39,7 @@ try {
   const room = { url: stage.signalingUrl, python, sentence: SENTENCE, speech: await speak(SENTENCE) };
   if (wants("python")) await pythonChecks(checks, room);
   if (wants("checklist")) await checklistChecks(checks, { stage, python });
+  if (wants("transform")) await transformChecks(checks, room);
   if (wants("browser")) {
     const loop = join16(silence(1), room.speech, silence(1), tone(BROWSER_HZ, 3));
     await withBrowser(loop, (joinPage) =>
