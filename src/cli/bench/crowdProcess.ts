@@ -1,4 +1,5 @@
 // Many connections to one stage that decode nothing: the load of a bench of the stage itself.
+import { setTimeout as pause } from "node:timers/promises";
 import { type AudioProducer, type Connection, connect } from "../../index.ts";
 import { Engine } from "../../native/index.ts";
 import { sora } from "../../transports/sora/index.ts";
@@ -8,6 +9,8 @@ import { OPUS } from "./opus.ts";
 import { synthesizeVoice } from "./voiceSignal.ts";
 
 const JOINS_AT_ONCE = 8;
+/** By then everything that was sent has come, or never will. */
+const SETTLE_MS = 1_000;
 
 const connections: Connection[] = [];
 let voice: AudioProducer | undefined;
@@ -32,23 +35,28 @@ serveBench({
         const connection = connect(
           sora({ signalingUrls: [signalingUrl], channelId: seat.channelId, role, reconnect: false }),
         );
-        if (seat.speaks && voice) connection.publish(voice, OPUS);
+        if (seat.speaks && voice) connection.publish(voice, OPUS).setMuted(true);
         await connection.connected();
         connections.push(connection);
       }
     };
     await Promise.all(Array.from({ length: JOINS_AT_ONCE }, joinNext));
   },
+  /** Lets those who speak speak for so long; when it is answered, nothing is under way any more. */
+  async speak({ seconds }: { seconds: number }) {
+    for (const track of connections.flatMap(({ localTracks }) => localTracks)) track.setMuted(false);
+    await pause(seconds * 1000);
+    for (const track of connections.flatMap(({ localTracks }) => localTracks)) track.setMuted(true);
+    await pause(SETTLE_MS);
+  },
   /** What all of them have got and sent by now. */
   async totals() {
-    const totals = { connected: 0, streams: 0, received: 0, lost: 0, sent: 0 };
+    const totals = { connected: 0, received: 0, sent: 0 };
     for (const connection of connections) {
       if (connection.state.startsWith("connected")) totals.connected += 1;
       for (const entry of await connection.getStats()) {
         if (entry.type === "inbound-rtp") {
-          totals.streams += 1;
           totals.received += Number(entry.packetsReceived);
-          totals.lost += Number(entry.packetsLost);
         }
         if (entry.type === "outbound-rtp") totals.sent += Number(entry.packetsSent);
       }

@@ -1,20 +1,22 @@
 import { BenchChild } from "./childProcess.ts";
+import { OPUS } from "./opus.ts";
 import { environment } from "./party.ts";
 
 const CHANNELS = 20;
 const SPEAKERS_PER_CHANNEL = 2;
 const HALF_OPEN_HANDSHAKES = 1000;
-/** Packets that a speaker sends a second, with frames of 20 ms. */
-const PACKETS_PER_SECOND = 50;
 
 export interface StageLoadFigures {
   connections: number;
   seconds: number;
-  /** Packets received of those that could be, and those known to be lost; in peace and under attack. */
+  /** Packets received of those that were sent, once for each who listens, and those not; in peace and under attack. */
   receivedShare: number;
-  packetsLost: number;
+  packetsMissing: number;
   receivedShareUnderAttack: number;
-  packetsLostUnderAttack: number;
+  packetsMissingUnderAttack: number;
+  /** Packets that were sent of those that were due: less where the machine is too busy for the speakers' own clock. */
+  sentShare: number;
+  sentShareUnderAttack: number;
   connectedAtEnd: number;
   /** Of one core, by the stage's process, for each connection. */
   cpuPercentPerConnection: number;
@@ -28,9 +30,8 @@ export interface StageLoadFigures {
 
 interface Totals {
   connected: number;
-  streams: number;
   received: number;
-  lost: number;
+  sent: number;
 }
 
 interface StageUsage {
@@ -64,10 +65,11 @@ export async function benchStage(
       speakersPerChannel: SPEAKERS_PER_CHANNEL,
     };
     await crowd.request("join", seats, connections * 500);
-    const peace = await measure(stage, crowd, seconds / 2);
+    const listeners = membersPerChannel - 1;
+    const peace = await measure(stage, crowd, seconds / 2, listeners);
     const full = await stage.request<StageUsage>("usage");
     await hostile.request("attack", { signalingUrl, halfOpen: HALF_OPEN_HANDSHAKES });
-    const attack = await measure(stage, crowd, seconds / 2);
+    const attack = await measure(stage, crowd, seconds / 2, listeners);
     const floodSockets = await hostile.request<{ opened: number; refused: number }>("stop");
     await crowd.request("stop");
     await stage.request("stop");
@@ -76,9 +78,11 @@ export async function benchStage(
       connections: count,
       seconds,
       receivedShare: peace.receivedShare,
-      packetsLost: peace.lost,
+      packetsMissing: peace.missing,
       receivedShareUnderAttack: attack.receivedShare,
-      packetsLostUnderAttack: attack.lost,
+      packetsMissingUnderAttack: attack.missing,
+      sentShare: peace.sentShare,
+      sentShareUnderAttack: attack.sentShare,
       connectedAtEnd: attack.connected,
       cpuPercentPerConnection: peace.cpuPercent / count,
       cpuPercentPerConnectionUnderAttack: attack.cpuPercent / count,
@@ -92,22 +96,25 @@ export async function benchStage(
   }
 }
 
-async function measure(stage: BenchChild, crowd: BenchChild, seconds: number) {
-  const [before, usedBefore] = [
-    await crowd.request<Totals>("totals"),
-    await stage.request<StageUsage>("usage"),
-  ];
+/**
+ * Lets the speakers speak, and counts when nothing is under way any more: what each sent, and what came of it at each
+ * of the `listeners` that a speaker has.
+ */
+async function measure(stage: BenchChild, crowd: BenchChild, seconds: number, listeners: number) {
+  const before = await crowd.request<Totals>("totals");
+  const usedBefore = await stage.request<StageUsage>("usage");
   const beganMs = performance.now();
-  await new Promise((resolve) => setTimeout(resolve, seconds * 1000));
-  const [after, usedAfter] = [
-    await crowd.request<Totals>("totals"),
-    await stage.request<StageUsage>("usage"),
-  ];
+  await crowd.request("speak", { seconds }, seconds * 1000);
+  const usedAfter = await stage.request<StageUsage>("usage");
   const wallMs = performance.now() - beganMs;
-  const expected = (after.streams * PACKETS_PER_SECOND * wallMs) / 1000;
+  const after = await crowd.request<Totals>("totals");
+  const sent = after.sent - before.sent;
+  const missing = sent * listeners - (after.received - before.received);
+  const due = (CHANNELS * SPEAKERS_PER_CHANNEL * (seconds * 1000)) / OPUS.frameMs;
   return {
-    receivedShare: (after.received - before.received) / expected,
-    lost: after.lost - before.lost,
+    receivedShare: 1 - missing / Math.max(1, sent * listeners),
+    missing,
+    sentShare: sent / due,
     connected: after.connected,
     cpuPercent: ((usedAfter.cpuMs - usedBefore.cpuMs) / wallMs) * 100,
   };
