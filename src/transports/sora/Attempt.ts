@@ -3,6 +3,7 @@ import type { ConnectionHost, LocalTrack, StatsEntry } from "../../connection/in
 import { type Clock, type Logger, TroupeError, type TypedEvents } from "../../core/index.ts";
 import type { AnswerChoice, OfferedLine, Session, Transceiver } from "../../webrtc/index.ts";
 import { RPC_LABEL, type SignallingPath, SoraClient, type SoraEnding } from "./client.ts";
+import type { DataChannel } from "./DataChannel.ts";
 import type { SoraErrorCode } from "./errorCode.ts";
 import type { SoraConnectionEvents } from "./events.ts";
 import type { SoraSettings } from "./options.ts";
@@ -35,6 +36,9 @@ export interface AttemptContext {
   clock: Clock;
   log: Logger;
   trackKeys: Map<string, string>;
+  /** A label of the user's is open, or closed. */
+  channelOpened: (channel: DataChannel) => void;
+  channelClosed: (label: string) => void;
   /** Says once per connection what is ignored. */
   ignored: (what: string) => void;
 }
@@ -158,13 +162,13 @@ export class Attempt {
       this.#context.events.emit("signalingMessage", path, direction, text),
     );
     events.on("ignored", (what) => this.#context.ignored(what));
-    events.on("channel", ({ label, direction }) => {
-      if (SoraClient.isUserLabel(label)) host.channelOpen({ label, direction });
-      else if (label === "signaling") this.#onSignalingChannel();
+    events.on("channel", (channel) => {
+      if (SoraClient.isUserLabel(channel.label)) this.#context.channelOpened(channel);
+      else if (channel.label === "signaling") this.#onSignalingChannel();
     });
     events.on("channelClosed", (label) => {
       if (label === RPC_LABEL) this.rpc.close();
-      host.channelClosed(label);
+      this.#context.channelClosed(label);
     });
     events.on("rpc", (text) => {
       this.rpc.receive(text);

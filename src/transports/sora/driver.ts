@@ -11,9 +11,9 @@ import {
 import { NativePeerTransport, Session } from "../../webrtc/index.ts";
 import { Attempt, type AttemptContext, type CreateSession, type IceServer } from "./Attempt.ts";
 import { RPC_LABEL } from "./client.ts";
-import type { DataChannel } from "./DataChannel.ts";
 import type { SoraErrorCode } from "./errorCode.ts";
 import type { SoraConnectionEvents } from "./events.ts";
+import { Outbox } from "./Outbox.ts";
 import type { SoraSettings } from "./options.ts";
 import type { RpcCalls, SoraRpcOptions } from "./rpc.ts";
 
@@ -38,6 +38,7 @@ function createNativeSession(iceServers: IceServer[]): Session {
 export class SoraDriver implements TransportDriver {
   readonly #context: AttemptContext;
   readonly #ignored = new Set<string>();
+  readonly #outboxes = new Map<string, Outbox>();
   #attempt: Attempt | undefined;
   /** Since it was joined last. */
   #redials = 0;
@@ -56,6 +57,14 @@ export class SoraDriver implements TransportDriver {
       clock: parts.clock ?? systemClock,
       log: parts.log ?? logger,
       trackKeys: new Map(),
+      channelOpened: (channel) => {
+        this.#outbox(channel.label).attach(channel);
+        host.channelOpen({ label: channel.label, direction: channel.direction });
+      },
+      channelClosed: (label) => {
+        this.#outboxes.get(label)?.detach();
+        host.channelClosed(label);
+      },
       ignored: (what) => this.#ignore(what),
     };
   }
@@ -72,6 +81,7 @@ export class SoraDriver implements TransportDriver {
 
   start(reason: DialReason, report: (event: DriverEvent) => void, signal: AbortSignal): void {
     this.#attempt?.close();
+    for (const outbox of this.#outboxes.values()) outbox.detach();
     this.#redials = reason === "dial" ? 0 : this.#redials + 1;
     const attempt = new Attempt(this.#context, this.#redials, (event) => {
       if (event.type === "joined") this.#redials = 0;
@@ -103,15 +113,17 @@ export class SoraDriver implements TransportDriver {
   }
 
   async send(label: string, data: Uint8Array | string): Promise<void> {
-    await this.#channel(label).send(data);
+    this.#requireSendable(label);
+    await this.#outbox(label).send(data);
   }
 
   /** True when the message was taken; what becomes of it then is logged only. */
   trySend(label: string, data: Uint8Array | string): boolean {
     const channel = this.#attempt?.channel(label);
-    if (!channel || channel.direction === "recvonly" || !channel.canTake(Buffer.byteLength(data)))
-      return false;
-    channel.send(data).catch((error) => this.#context.log.debug("a message was not sent", { label, error }));
+    if (!channel?.isOpen || channel.direction === "recvonly") return false;
+    const outbox = this.#outbox(label);
+    if (!outbox.canTake(Buffer.byteLength(data))) return false;
+    outbox.send(data).catch((error) => this.#context.log.debug("a message was not sent", { label, error }));
     return true;
   }
 
@@ -135,6 +147,7 @@ export class SoraDriver implements TransportDriver {
 
   close(): void {
     this.#attempt?.close();
+    for (const outbox of this.#outboxes.values()) outbox.close();
   }
 
   #rpc(): RpcCalls {
@@ -144,7 +157,14 @@ export class SoraDriver implements TransportDriver {
     return this.#attempt.rpc;
   }
 
-  #channel(label: string): DataChannel {
+  #outbox(label: string): Outbox {
+    const { clock, settings } = this.#context;
+    const outbox = this.#outboxes.get(label) ?? new Outbox(label, clock, settings.timeouts.reconnectMs);
+    this.#outboxes.set(label, outbox);
+    return outbox;
+  }
+
+  #requireSendable(label: string): void {
     const channel = this.#attempt?.channel(label);
     if (!channel?.isOpen) {
       throw new TroupeError("INVALID_STATE", `The data channel ${label} is not open`, { field: "label" });
@@ -152,7 +172,6 @@ export class SoraDriver implements TransportDriver {
     if (channel.direction === "recvonly") {
       throw new TroupeError("INVALID_STATE", `The data channel ${label} only receives`, { field: "label" });
     }
-    return channel;
   }
 
   #ignore(what: string): void {
