@@ -83,6 +83,29 @@ describe("an answer", () => {
       [],
     ],
     [
+      "a group that names a mid of no line, and in another order",
+      ["audio 0 sendonly opus red pcmu", "audio 1 recvonly opus red pcmu"],
+      ["+1 p"],
+    ],
+    [
+      "two groups of BUNDLE",
+      [
+        "audio 0 sendonly opus red pcmu",
+        "audio 1 recvonly opus red pcmu",
+        // There is one transport: what is outside the first group has none.
+        "application data rejected",
+      ],
+      ["+1 p"],
+    ],
+    ["an empty group", ["audio 0 sendonly opus red pcmu"], []],
+    ["mids and no group", ["audio 0 sendonly opus red pcmu", "audio 1 rejected"], []],
+    [
+      "data first, upstream last",
+      ["application data sendrecv", "audio 1 recvonly opus red pcmu", "audio 0 sendonly opus red pcmu"],
+      ["+1 p"],
+    ],
+    ["every line sendrecv", ["audio 0 sendrecv opus red pcmu", "audio 1 recvonly opus red pcmu"], ["+1 p"]],
+    [
       "bundle-only with port 0",
       ["audio 0 sendonly opus red pcmu", "audio 1 recvonly opus red pcmu"],
       ["+1 p"],
@@ -110,7 +133,9 @@ describe("an answer", () => {
         expect(line.transport.fingerprint?.algorithm).toBe("sha-256");
       }
       const alive = answer.lines.filter(({ rejected, hasMid }) => !rejected && hasMid).map(({ mid }) => mid);
-      expect(answer.bundle ?? []).toEqual(alive);
+      // An answer has no group that the offer has not (RFC 9143, section 7.3).
+      const isBundled = (parseDescription(sdp).bundle ?? []).length > 0;
+      expect(answer.bundle ?? []).toEqual(isBundled ? alive : []);
     },
   );
 

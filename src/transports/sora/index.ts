@@ -5,6 +5,7 @@ import { SoraConnection } from "./SoraConnection.ts";
 
 export { SORA_ERROR_CODES, type SoraErrorCode, soraErrorCodeOf } from "./errorCode.ts";
 export type { SoraChannelMessage, SoraConnectionEvents } from "./events.ts";
+export { isSoraNotify, type SoraNotifications } from "./notifications.ts";
 export type { SoraDataChannelOptions, SoraOptions } from "./options.ts";
 export { SoraRpcError, type SoraRpcOptions } from "./rpc.ts";
 export { SoraConnection } from "./SoraConnection.ts";
