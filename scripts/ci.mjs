@@ -19,6 +19,7 @@ const failed = await runParts([
   { name: "fuzz, native", command: ["bash", "scripts/fuzz.sh", FUZZ_SECONDS] },
   { name: "fuzz, SDP", command: ["npm", "run", "--silent", "fuzz:sdp", "--", FUZZ_SECONDS] },
   { name: "scripted call", command: ["npm", "start", "--silent", "--", "--once"] },
+  { name: "interop, transport", command: ["npm", "run", "--silent", "interop:transport"] },
   { name: "interop, Sora", command: ["npm", "run", "--silent", "interop:sora"] },
   { name: "the page in Chromium", command: ["npm", "run", "--silent", "interop:page"] },
   { name: "interop, LiveKit", command: ["npm", "run", "--silent", "interop:livekit"] },

@@ -164,6 +164,13 @@ describe("an impaired path", () => {
     expect(path.accept(rtp(9), 1_000)).toEqual([1_010]);
   });
 
+  it("loses what is larger than it takes", () => {
+    const path = pathOf({ maximumPacketBytes: 1200 });
+    expect(path.accept(new Uint8Array(1200), 0)).toEqual([0]);
+    expect(path.accept(new Uint8Array(1201), 0)).toEqual([]);
+    expect(path.counters.oversized).toBe(1);
+  });
+
   it("is out at the end of every period", () => {
     const path = pathOf({ outages: { everyMs: 1_000, lengthMs: 200 } });
     expect(lostOf(path, 100)).toEqual(

@@ -18,6 +18,8 @@ export interface PathCounters {
   lostInOutage: number;
   /** The bottleneck's queue was full. */
   overflowed: number;
+  /** Larger than the path takes. */
+  oversized: number;
   /** Of all these: RTP packets that came for the first time, and those of them that were dropped for any reason. */
   rtpPackets: number;
   rtpDropped: number;
@@ -61,6 +63,7 @@ export class ImpairedPath {
     lostInBurst: 0,
     lostInOutage: 0,
     overflowed: 0,
+    oversized: 0,
     rtpPackets: 0,
     rtpDropped: 0,
   };
@@ -92,9 +95,13 @@ export class ImpairedPath {
     const place = this.#places.of(datagram);
     const isFirst = place.stream > 0 && place.attempt === 0;
     if (isFirst) this.counters.rtpPackets += 1;
+    const isOversized = datagram.length > this.#settings.maximumPacketBytes;
+    if (isOversized) this.counters.oversized += 1;
     const isSpared = this.#settings.spareHandshakes && !(datagram[0]! >= FIRST_MEDIA_BYTE);
     const sentMs =
-      !isSpared && this.#isLost(place, nowMs) ? undefined : this.#passBottleneck(datagram.length, nowMs);
+      isOversized || (!isSpared && this.#isLost(place, nowMs))
+        ? undefined
+        : this.#passBottleneck(datagram.length, nowMs);
     if (sentMs === undefined) {
       if (isFirst) this.counters.rtpDropped += 1;
       return [];

@@ -35,6 +35,8 @@ const impairmentSchema = z.strictObject({
   bandwidth: z
     .strictObject({ bitRate: z.number("bit/s above 0").positive("bit/s above 0"), queueMs: ms.default(200) })
     .optional(),
+  /** Larger datagrams (UDP payload, bytes) do not fit the path and are lost, as where nobody tells of its MTU. */
+  maximumPacketBytes: z.int("1 to 65507").min(1, "1 to 65507").max(65_507, "1 to 65507").default(65_507),
   /** Nothing comes through for the last `lengthMs` of every `everyMs`. */
   outages: z.strictObject({ everyMs: ms.positive("above 0"), lengthMs: ms }).optional(),
   /**
