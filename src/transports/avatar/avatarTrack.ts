@@ -23,6 +23,7 @@ export function avatarTrack(
   const wait = async (ended: AbortSignal) => {
     const there = room.tracks.find(isIts);
     if (there) return there;
+    ended.throwIfAborted();
     const { promise, resolve } = Promise.withResolvers<RemoteTrack>();
     const off = room.on("track", (track) => {
       if (isIts(track)) resolve(track);
