@@ -63,7 +63,6 @@ void Scheduler::stop() {
     std::lock_guard lock(mutex_);
     if (stopping_) return;
     stopping_ = true;
-    idle_.notify_all();
     for (const auto& thread : codecThreads_) thread->wake.notify_all();
   }
   if (clock_.joinable()) clock_.join();
@@ -118,13 +117,15 @@ void Scheduler::issue(Issued tick) {
   ++ticks_;
   {
     std::unique_lock lock(mutex_);
-    applyChanges(lock);
+    scheduleChanges();
+    if (options_.manual && isChanging_) applyChanges(lock);
     if (stopping_) return;
     issued_[issuedCount_ % issued_.size()] = tick;
     ++issuedCount_;
     for (size_t index = 0; index < codecThreads_.size(); ++index) {
       CodecThread& thread = *codecThreads_[index];
-      if (options_.manual || (graph_.tasksOf(index).empty() && thread.done + 1 == issuedCount_)) {
+      // While a change is made the graph is not to be read.
+      if (options_.manual || (!isChanging_ && graph_.tasksOf(index).empty() && thread.done + 1 == issuedCount_)) {
         thread.done = issuedCount_;
       } else {
         thread.wake.notify_one();
@@ -141,40 +142,61 @@ void Scheduler::issue(Issued tick) {
   flush();
 }
 
+void Scheduler::scheduleChanges() {
+  if (changes_.empty() || isChanging_) return;
+  isChanging_ = true;
+  ticksBeforeChange_ = issuedCount_;
+}
+
+bool Scheduler::canApplyChanges() const {
+  return isChanging_ && !isApplying_ &&
+         std::all_of(codecThreads_.begin(), codecThreads_.end(),
+                     [this](const auto& thread) { return thread->done == ticksBeforeChange_; });
+}
+
 void Scheduler::applyChanges(std::unique_lock<std::mutex>& lock) {
-  if (changes_.empty()) return;
-  idle_.wait(lock, [this] { return stopping_ || allDone(); });
-  if (stopping_) return;
+  isApplying_ = true;
   const auto changes = std::exchange(changes_, {});
-  // No task runs until this returns, since only the clock issues ticks.
   lock.unlock();
   for (const auto& change : changes) change(graph_);
   graph_.rebuild();
   lock.lock();
+  isApplying_ = isChanging_ = false;
+  for (const auto& thread : codecThreads_) thread->wake.notify_one();
 }
 
 void Scheduler::runCodecThread(size_t index) {
   CodecThread& self = *codecThreads_[index];
   std::unique_lock lock(mutex_);
   for (;;) {
-    self.wake.wait(lock, [&] { return stopping_ || self.done < issuedCount_; });
+    self.wake.wait(lock, [&] { return stopping_ || canApplyChanges() || self.done < runnable(); });
     if (stopping_) break;
-    if (issuedCount_ - self.done > kMaximumCatchUpTicks) {
-      skippedTicks_ += issuedCount_ - self.done - kMaximumCatchUpTicks;
-      self.done = issuedCount_ - kMaximumCatchUpTicks;
+    if (canApplyChanges()) {
+      applyChanges(lock);
+      continue;
     }
+    skipWhatIsTooLate(self);
+    if (self.done == runnable()) continue;
     const Issued tick = issued_[self.done % issued_.size()];
     lock.unlock();
     runTasks(index, tick);
     lock.lock();
     ++self.done;
+    if (canApplyChanges()) continue;
     if (!allDone()) continue;
-    idle_.notify_all();
     lock.unlock();
     flush();
     lock.lock();
   }
   self.cpuMsAtEnd = cpuMsOf(CLOCK_THREAD_CPUTIME_ID);
+}
+
+void Scheduler::skipWhatIsTooLate(CodecThread& thread) {
+  if (issuedCount_ - thread.done <= kMaximumCatchUpTicks) return;
+  // Not past a change: what is left of the ticks before it is gone, and the rest waits for it.
+  const uint64_t first = std::min(issuedCount_ - kMaximumCatchUpTicks, runnable());
+  skippedTicks_ += first - thread.done;
+  thread.done = first;
 }
 
 void Scheduler::runTasks(size_t index, const Issued& tick) {

@@ -47,7 +47,7 @@ class Scheduler {
   /** Ends the threads and lets go of all tasks. */
   void stop();
 
-  /** Runs `change` between two ticks, while no task runs. */
+  /** Runs `change` between two ticks, while no task runs; on a codec thread, so that the clock never waits for it. */
   void post(std::function<void(Graph&)> change);
 
   /** Manual only: runs all ticks up to `nowUs`. */
@@ -77,7 +77,13 @@ class Scheduler {
   /** The ticks that are due at `nowUs`; skips where there are too many. */
   void issueDue(int64_t nowUs);
   void issue(Issued tick);
+  /** Has what was posted applied before the ticks that are issued from now on. */
+  void scheduleChanges();
+  bool canApplyChanges() const;
   void applyChanges(std::unique_lock<std::mutex>& lock);
+  /** How many of the issued ticks may run now. */
+  uint64_t runnable() const { return isChanging_ ? ticksBeforeChange_ : issuedCount_; }
+  void skipWhatIsTooLate(CodecThread& thread);
   void runTasks(size_t index, const Issued& tick);
   void flush();
   bool allDone() const;
@@ -89,8 +95,11 @@ class Scheduler {
 
   /** Guards what follows, down to the threads; never held while a task runs. */
   mutable std::mutex mutex_;
-  std::condition_variable idle_;
   std::vector<std::function<void(Graph&)>> changes_;
+  /** Changes are to be applied, or are being: ticks beyond the first `ticksBeforeChange_` wait. */
+  bool isChanging_ = false;
+  bool isApplying_ = false;
+  uint64_t ticksBeforeChange_ = 0;
   std::array<Issued, kMaximumCatchUpTicks + 1> issued_;
   uint64_t issuedCount_ = 0;
   bool stopping_ = false;

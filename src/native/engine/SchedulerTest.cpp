@@ -3,7 +3,9 @@
 #include <doctest/doctest.h>
 
 #include <atomic>
+#include <chrono>
 #include <future>
+#include <thread>
 
 #include "Audio.hpp"
 
@@ -66,6 +68,40 @@ TEST_SUITE("Scheduler") {
       CHECK(batches.take(batch));
     }
     CHECK(wakes == 3);
+  }
+
+  TEST_CASE("does not have the clock wait for a change, and runs no task during one") {
+    BatchQueue batches;
+    class Guarded final : public Task {
+     public:
+      void run(const Tick&) override {
+        if (isChanging) overlapped = true;
+        ++runs;
+      }
+      Producer* upstream() const override { return nullptr; }
+      std::atomic<bool> isChanging{false};
+      std::atomic<bool> overlapped{false};
+      std::atomic<int> runs{0};
+    };
+    const auto task = std::make_shared<Guarded>();
+    Scheduler scheduler({2, false}, batches, [] {});
+    scheduler.post([task](Graph& graph) { graph.addTask(task); });
+    while (task->runs == 0) std::this_thread::yield();
+    std::atomic<bool> ticked{false};
+    std::promise<void> changed;
+    scheduler.post([&](Graph&) {
+      task->isChanging = true;
+      const uint64_t before = scheduler.stats().ticks;
+      const auto until = std::chrono::steady_clock::now() + std::chrono::seconds(5);
+      while (!ticked && std::chrono::steady_clock::now() < until) ticked = scheduler.stats().ticks > before + 10;
+      task->isChanging = false;
+      changed.set_value();
+    });
+    changed.get_future().wait();
+    CHECK(ticked);
+    const int before = task->runs;
+    while (task->runs < before + 3) std::this_thread::yield();
+    CHECK_FALSE(task->overlapped);
   }
 
   TEST_CASE("with threads runs tasks in order until it is stopped, and lets go of them") {
