@@ -6,6 +6,7 @@ export {
   type ConnectionEvents,
   connect,
   type DataChannelInfo,
+  type JitterBufferOptions,
   type LocalTrack,
   type LocalTrackEvents,
   type RemoteTrack,

@@ -4,7 +4,7 @@ import { shareAt, sine } from "../../test/fixtures/tone.ts";
 import { Engine, type EngineReceiver, loadBinding } from "../native/index.ts";
 import { NativePeerTransport } from "./NativePeerTransport.ts";
 import type { TransportChannel } from "./PeerTransport.ts";
-import { Session } from "./Session.ts";
+import { Session, type SessionOptions } from "./Session.ts";
 import { OPUS, OPUS_RTX, PCMU } from "./sdp/codecs.ts";
 import type { Transceiver } from "./types.ts";
 
@@ -32,10 +32,9 @@ function owned<Closable extends { close(): void }>(closable: Closable): Closable
   return closable;
 }
 
-function create(role: "offerer" | "answerer"): Session {
-  return owned(
-    new Session({ role, transport: new NativePeerTransport({ controlling: role === "offerer" }) }),
-  );
+function create(role: "offerer" | "answerer", options: Pick<SessionOptions, "jitterBuffer"> = {}): Session {
+  const transport = new NativePeerTransport({ controlling: role === "offerer" });
+  return owned(new Session({ ...options, role, transport }));
 }
 
 /** Each hears of the other's candidates as they come. */
@@ -160,6 +159,19 @@ describe("two sessions over their own transport", () => {
     }
     expect(inbound(stage)[0]?.ssrc).toBe(theirs.localSsrc);
     expect(inbound(client)[0]?.ssrc).toBe(both.localSsrc);
+  });
+
+  it("hear with the delay that the bounds of the jitter buffer leave", async () => {
+    const stage = create("offerer", { jitterBuffer: { minimumDelayMs: 150, maximumDelayMs: 600 } });
+    const client = create("answerer");
+    trickle(stage, client);
+    const up = stage.addTransceiver({ kind: "audio", direction: "recvonly" });
+    exchange(stage, client);
+    await Promise.all([connected(stage), connected(client)]);
+    play(client.transceivers[0]!, 500);
+    await hears(up.receiver, 500);
+    const { jitterBufferTargetDelay, jitterBufferEmittedCount } = stage.peer.stats().inbound[0]!;
+    expect(jitterBufferTargetDelay / jitterBufferEmittedCount).toBeGreaterThanOrEqual(0.149);
   });
 
   it("go on hearing over an ICE restart", async () => {

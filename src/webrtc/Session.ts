@@ -9,7 +9,7 @@ import { checkTransceiverOptions } from "./options.ts";
 import type { IceRestart, PeerTransport, TransportChannel } from "./PeerTransport.ts";
 import { type Changes, SessionParts } from "./SessionParts.ts";
 import { buildReport, type StatsReport } from "./stats.ts";
-import type { SessionTransceiver } from "./Transceiver.ts";
+import type { JitterBufferBounds, SessionTransceiver } from "./Transceiver.ts";
 import type { AnswerChoice, OfferedLine, SessionEvents, Transceiver, TransceiverOptions } from "./types.ts";
 
 export interface SessionOptions {
@@ -19,6 +19,8 @@ export interface SessionOptions {
   peer?: EnginePeer;
   /** Fixed for life: there is no glare. */
   role: "offerer" | "answerer";
+  /** Bounds of the delay of what it receives, in ms. */
+  jitterBuffer?: JitterBufferBounds | undefined;
   log?: Logger;
   clock?: Clock;
 }
@@ -49,7 +51,12 @@ export class Session {
     this.role = options.role;
     this.events = new TypedEvents(options.log ?? logger);
     this.#bundle = new Bundle(this.transport);
-    const parts = new SessionParts(this.peer, this.#bundle, (transceiver) => this.#announce(transceiver));
+    const parts = new SessionParts(
+      this.peer,
+      this.#bundle,
+      (transceiver) => this.#announce(transceiver),
+      options.jitterBuffer,
+    );
     this.#negotiator = options.role === "offerer" ? new Offerer(parts) : new Answerer(parts);
     this.#demultiplexer = new Demultiplexer(
       () => this.#negotiator.transceivers,

@@ -2,7 +2,12 @@ import { randomId, randomSsrc } from "../core/index.ts";
 import type { EnginePeer } from "../native/index.ts";
 import type { Bundle } from "./Bundle.ts";
 import { extensionIds, type HeaderExtension } from "./sdp/extensions.ts";
-import { SessionTransceiver, type SessionTransceiverOptions, type TrackChange } from "./Transceiver.ts";
+import {
+  type JitterBufferBounds,
+  SessionTransceiver,
+  type SessionTransceiverOptions,
+  type TrackChange,
+} from "./Transceiver.ts";
 
 /** What offerer and answerer share: the engine's peer, the bundle, and what has to be unique in a session. */
 export class SessionParts {
@@ -11,21 +16,29 @@ export class SessionParts {
   readonly #onFlowing: (transceiver: SessionTransceiver) => void;
   readonly #cname = randomId(10);
   readonly #ssrcs = new Set<number>();
+  readonly #jitterBuffer: JitterBufferBounds;
 
-  constructor(peer: EnginePeer, bundle: Bundle, onFlowing: (transceiver: SessionTransceiver) => void) {
+  constructor(
+    peer: EnginePeer,
+    bundle: Bundle,
+    onFlowing: (transceiver: SessionTransceiver) => void,
+    jitterBuffer: JitterBufferBounds = {},
+  ) {
     this.peer = peer;
     this.bundle = bundle;
     this.#onFlowing = onFlowing;
+    this.#jitterBuffer = jitterBuffer;
   }
 
   createTransceiver(
-    options: Omit<SessionTransceiverOptions, "cname" | "newSsrc" | "onFlowing">,
+    options: Omit<SessionTransceiverOptions, "cname" | "newSsrc" | "onFlowing" | "jitterBuffer">,
   ): SessionTransceiver {
     return new SessionTransceiver(this.peer, {
       ...options,
       cname: this.#cname,
       newSsrc: () => this.#newSsrc(),
       onFlowing: this.#onFlowing,
+      jitterBuffer: this.#jitterBuffer,
     });
   }
 

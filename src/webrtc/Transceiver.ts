@@ -35,6 +35,9 @@ export interface TrackChange {
   added: boolean;
 }
 
+/** Bounds of the delay by which a receiver evens out jitter, in ms. */
+export type JitterBufferBounds = Partial<Pick<ReceiverOptions, "minimumDelayMs" | "maximumDelayMs">>;
+
 export interface SessionTransceiverOptions {
   kind: MediaKind;
   direction: Direction;
@@ -45,6 +48,7 @@ export interface SessionTransceiverOptions {
   noSender: boolean;
   cname: string;
   newSsrc: () => number;
+  jitterBuffer: JitterBufferBounds;
   /** Packets began to come in. */
   onFlowing: (transceiver: SessionTransceiver) => void;
 }
@@ -69,6 +73,7 @@ export class SessionTransceiver implements Transceiver {
   readonly trackId = randomId(12);
   readonly #peer: EnginePeer;
   readonly #newSsrc: () => number;
+  readonly #jitterBuffer: JitterBufferBounds;
   readonly #onFlowing: (transceiver: SessionTransceiver) => void;
   mid = "";
   direction: Direction;
@@ -99,6 +104,7 @@ export class SessionTransceiver implements Transceiver {
   constructor(peer: EnginePeer, options: SessionTransceiverOptions) {
     this.#peer = peer;
     this.#newSsrc = options.newSsrc;
+    this.#jitterBuffer = options.jitterBuffer;
     this.#onFlowing = options.onFlowing;
     this.localSsrc = options.newSsrc();
     this.kind = options.kind;
@@ -212,6 +218,7 @@ export class SessionTransceiver implements Transceiver {
       ssrcs: this.remoteSsrcs,
       codecs: this.codecs.map(engineCodec),
       nack: this.nack,
+      ...this.#jitterBuffer,
       ...(this.#isRepaired ? { retransmissionSsrcs: this.#remoteRetransmissionSsrcs } : {}),
     };
   }

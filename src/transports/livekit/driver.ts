@@ -32,9 +32,11 @@ function createNativeSession(
   iceServers: IceServer[],
   relayOnly: boolean,
   role: "offerer" | "answerer",
+  { jitterBuffer }: LiveKitSettings,
 ): Session {
   const controlling = role === "offerer";
-  return new Session({ transport: new NativePeerTransport({ controlling, iceServers, relayOnly }), role });
+  const transport = new NativePeerTransport({ controlling, iceServers, relayOnly });
+  return new Session({ transport, role, jitterBuffer });
 }
 
 /** The connection actor's hands in LiveKit: one membership at a time, taken up again where it can be. */
@@ -54,7 +56,9 @@ export class LiveKitDriver implements TransportDriver {
       settings,
       host,
       room,
-      createSession: parts.createSession ?? createNativeSession,
+      createSession:
+        parts.createSession ??
+        ((iceServers, relayOnly, role) => createNativeSession(iceServers, relayOnly, role, settings)),
       clock: parts.clock ?? systemClock,
       log,
       token: settings.token,

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { jitterBufferSchema } from "../../connection/index.ts";
 import { parseOptions } from "../../core/index.ts";
 import type { AudioProducer } from "../../media/index.ts";
 import { dataLimitsSchema } from "./data/limits.ts";
@@ -94,6 +95,8 @@ const schema = z.strictObject(
     audioSource: z
       .custom<AudioProducer>(isProducer, { error: "an AudioSource, AudioMixer or RemoteTrack" })
       .optional(),
+    /** Bounds of the delay by which what is heard is evened out. */
+    jitterBuffer: jitterBufferSchema.optional(),
     /** Whether a lost connection comes back by itself. */
     reconnect: z.boolean("a boolean").default(true),
     timeouts: timeouts.default(timeouts.parse({})),

@@ -27,10 +27,11 @@ export interface SoraDriverParts {
   log?: Logger;
 }
 
-function createNativeSession(iceServers: IceServer[]): Session {
+function createNativeSession(iceServers: IceServer[], { jitterBuffer }: SoraSettings): Session {
   return new Session({
     transport: new NativePeerTransport({ controlling: false, iceServers }),
     role: "answerer",
+    jitterBuffer,
   });
 }
 
@@ -53,7 +54,7 @@ export class SoraDriver implements TransportDriver {
       settings,
       host,
       events,
-      createSession: parts.createSession ?? createNativeSession,
+      createSession: parts.createSession ?? ((iceServers) => createNativeSession(iceServers, settings)),
       clock: parts.clock ?? systemClock,
       log: parts.log ?? logger,
       trackKeys: new Map(),

@@ -47,6 +47,16 @@ describe("sora()", () => {
       'Expected a ws:// or wss:// URL for sora.signalingUrls.0 but received "sora" of type string',
     ],
     [
+      "a jitter buffer without room",
+      { jitterBuffer: { minimumDelayMs: 300, maximumDelayMs: 200 } },
+      "Expected a maximumDelayMs of at least minimumDelayMs (20 when left out) for sora.jitterBuffer but received an object of type Object",
+    ],
+    [
+      "the delay of a jitter buffer",
+      { jitterBuffer: { minimumDelayMs: -1 } },
+      "Expected 0 to 10000 (ms) for sora.jitterBuffer.minimumDelayMs but received -1 of type number",
+    ],
+    [
       "half a certificate",
       { tls: { clientCertificate: "PEM" } },
       'Expected clientCertificate and clientKey together for sora.tls but received "only clientCertificate" of type string',

@@ -1,4 +1,5 @@
 import { z } from "zod";
+import { jitterBufferSchema } from "../../connection/index.ts";
 import { parseOptions, TroupeError } from "../../core/index.ts";
 import { type AudioProducer, FrameTransform } from "../../media/index.ts";
 
@@ -237,6 +238,8 @@ const schema = z.strictObject(
       .instanceof(FrameTransform, { error: "an EncodedAudioTransform or AudioEncryption" })
       .refine(({ closed }) => !closed, "a transform that is not closed")
       .optional(),
+    /** Bounds of the delay by which what is heard is evened out. */
+    jitterBuffer: jitterBufferSchema.optional(),
     /**
      * Whether to ask for video. False by default, unlike Sora's own SDKs: nothing here decodes it yet, so what
      * came would only be counted and dropped.
