@@ -133,7 +133,7 @@ TEST_SUITE("AudioPlayout") {
     CHECK(heard.meanDelayMs <= 25);
   }
 
-  TEST_CASE("repairs single losses by the packet after them, for 12 ms of delay") {
+  TEST_CASE("repairs single losses by the packet after them, for less than 20 ms of delay") {
     Network network;
     network.delayUs = losing(0.05);
     const Heard heard = listen(60, network);
@@ -141,7 +141,7 @@ TEST_SUITE("AudioPlayout") {
     // Opus makes no second copy of what it takes for a pause in speech.
     CHECK(heard.concealedShare < 0.02);
     CHECK(heard.silentTicks == 0);
-    CHECK(heard.meanDelayMs <= 30);
+    CHECK(heard.meanDelayMs <= 40);
   }
 
   TEST_CASE("goes through bursts of 100 ms without falling silent") {

@@ -27,7 +27,8 @@ JitterBuffer::JitterBuffer(const JitterBufferOptions& options)
       lastDuration_(static_cast<uint32_t>(toSamples(kDefaultFrameUs))),
       lastLossUs_(kLongAgo),
       lossBeforeUs_(kLongAgo),
-      repairableLossUs_(kLongAgo) {
+      repairableLossUs_(kLongAgo),
+      manyUnrepairedUs_(kLongAgo) {
   unrepairedUs_.fill(kLongAgo);
   setDelays(options.minimumDelayUs, options.maximumDelayUs);
 }
@@ -45,7 +46,7 @@ void JitterBuffer::reset() {
   restartCandidate_ = -1;
   lastDuration_ = static_cast<uint32_t>(toSamples(kDefaultFrameUs));
   estimator_.reset();
-  lastLossUs_ = lossBeforeUs_ = repairableLossUs_ = kLongAgo;
+  lastLossUs_ = lossBeforeUs_ = repairableLossUs_ = manyUnrepairedUs_ = kLongAgo;
   lastLossSequence_ = -1;
   unrepairedUs_.fill(kLongAgo);
   stall();
@@ -366,6 +367,7 @@ void JitterBuffer::noteLoss(bool isRepairable, int64_t atUs) {
   }
   unrepairedUs_[unrepairedNext_] = atUs;
   unrepairedNext_ = (unrepairedNext_ + 1) % kUnrepairedLosses;
+  if (atUs - unrepairedUs_[unrepairedNext_] < kLossMemoryUs) manyUnrepairedUs_ = atUs;
 }
 
 int64_t JitterBuffer::repairDelayUs() const {
@@ -374,7 +376,7 @@ int64_t JitterBuffer::repairDelayUs() const {
   // Until the packet after it is there.
   const int64_t knownUs = toUs(lastDuration_) + spreadUs() + kRepairMarginUs;
   const bool isRepairable = newestArrivalUs_ - repairableLossUs_ < kLossMemoryUs;
-  const bool isLeftUnrepaired = newestArrivalUs_ - unrepairedUs_[unrepairedNext_] < kLossMemoryUs;
+  const bool isLeftUnrepaired = newestArrivalUs_ - manyUnrepairedUs_ < kRetransmissionHoldUs;
   const int64_t retransmittedUs = knownUs + retransmissionUs_;
   const bool isInTime = retransmissionUs_ >= 0 && retransmittedUs <= kMaximumRetransmissionDelayUs;
   if (isInTime && (isLeftUnrepaired || !isRepairable)) return retransmittedUs;

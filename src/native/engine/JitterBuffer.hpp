@@ -109,10 +109,18 @@ class JitterBuffer {
   static constexpr int64_t kLossMemoryUs = 10'000'000;
   /** On top of how late packets come. */
   static constexpr int64_t kJitterMarginUs = 5'000;
-  /** On top of what a repair takes: playout may run this much ahead of the delay aimed at, by its tolerance and ticks. */
-  static constexpr int64_t kRepairMarginUs = 12'000;
-  /** So many losses within the loss memory that their followers cannot repair are worth waiting for retransmission. */
-  static constexpr size_t kUnrepairedLosses = 10;
+  /**
+   * On top of what a repair takes: playout may run 8 ms ahead of the delay aimed at, its tolerance, and a frame is looked
+   * for up to a tick before it is heard.
+   */
+  static constexpr int64_t kRepairMarginUs = 18'000;
+  /**
+   * So many losses within the loss memory that their followers cannot repair are worth waiting for retransmission: fewer
+   * are heard less than the longer delay is, and every change of it.
+   */
+  static constexpr size_t kUnrepairedLosses = 20;
+  /** Once waited for, retransmission is waited for this long: going back and forth is heard most. */
+  static constexpr int64_t kRetransmissionHoldUs = 30'000'000;
   /** A longer delay than this is not taken for the sake of retransmission. */
   static constexpr int64_t kMaximumRetransmissionDelayUs = 100'000;
 
@@ -244,6 +252,8 @@ class JitterBuffer {
   /** When the latest losses were known that nothing but retransmission repairs; a ring. */
   std::array<int64_t, kUnrepairedLosses> unrepairedUs_{};
   size_t unrepairedNext_ = 0;
+  /** When these were last too many. */
+  int64_t manyUnrepairedUs_;
   int64_t retransmissionUs_ = -1;
   int64_t newestArrivalUs_ = 0;
 };

@@ -200,7 +200,7 @@ TEST_SUITE("JitterBuffer") {
     int64_t frame = 0;
     for (; frame < 50; ++frame)
       if (frame % 20 != 7) playout.arrive(frame, frame * 20 * kMs);
-    CHECK(playout.buffer.targetDelayUs() == 32 * kMs);
+    CHECK(playout.buffer.targetDelayUs() == 38 * kMs);
     for (; frame < 50 + 501; ++frame) playout.arrive(frame, frame * 20 * kMs);
     CHECK(playout.buffer.targetDelayUs() == 20 * kMs);
   }
@@ -211,7 +211,7 @@ TEST_SUITE("JitterBuffer") {
       playout.buffer.setRetransmissionUs(roundTripMs < 0 ? -1 : roundTripMs * kMs);
       for (int64_t frame = 0; frame < 50; ++frame)
         if (frame % 20 != 7) playout.arrive(frame, frame * 20 * kMs);
-      CHECK(playout.buffer.targetDelayUs() == (roundTripMs == 30 ? 62 * kMs : 20 * kMs));
+      CHECK(playout.buffer.targetDelayUs() == (roundTripMs == 30 ? 68 * kMs : 20 * kMs));
     }
   }
 
@@ -221,18 +221,25 @@ TEST_SUITE("JitterBuffer") {
     playout.buffer.setRetransmissionUs(30 * kMs);
     int64_t frame = 0;
     // Two in a row: the first of them is beyond repair.
-    for (; frame < 180; ++frame)
+    for (; frame < 380; ++frame)
       if (frame % 20 != 7 && frame % 20 != 8) playout.arrive(frame, frame * 20 * kMs);
-    CHECK(playout.buffer.targetDelayUs() == 32 * kMs);
-    for (; frame < 200; ++frame)
+    CHECK(playout.buffer.targetDelayUs() == 38 * kMs);
+    for (; frame < 400; ++frame)
       if (frame % 20 != 7 && frame % 20 != 8) playout.arrive(frame, frame * 20 * kMs);
-    CHECK(playout.buffer.targetDelayUs() == 62 * kMs);
-    for (; frame < 1'200; ++frame) {
+    CHECK(playout.buffer.targetDelayUs() == 68 * kMs);
+    for (; frame < 1'600; ++frame) {
       const bool isLost = frame % 20 == 7 || frame % 20 == 8;
       if (!isLost) playout.arrive(frame, frame * 20 * kMs);
       if (frame % 20 == 9) playout.arrive(frame - 2, frame * 20 * kMs + 5 * kMs, Origin::retransmission);
     }
-    CHECK(playout.buffer.targetDelayUs() == 62 * kMs);
+    CHECK(playout.buffer.targetDelayUs() == 68 * kMs);
+    // Fewer of them do not end it at once, or it would come and go.
+    for (; frame < 1'600 + 1'400; ++frame)
+      if (frame % 200 != 7) playout.arrive(frame, frame * 20 * kMs);
+    CHECK(playout.buffer.targetDelayUs() == 68 * kMs);
+    for (; frame < 1'600 + 1'600; ++frame)
+      if (frame % 200 != 7) playout.arrive(frame, frame * 20 * kMs);
+    CHECK(playout.buffer.targetDelayUs() == 38 * kMs);
   }
 
   TEST_CASE("plays a packet that came late after all, with a delay that is longer by what was concealed") {
