@@ -1,6 +1,7 @@
 import { logger, type TypedEvents } from "../core/index.ts";
 import { type CryptorState, RECORD_STRIDE, RecordKind } from "./binding.ts";
 import type {
+  EngineForwarder,
   EngineMixer,
   EnginePeer,
   EngineReceiver,
@@ -23,6 +24,7 @@ export class Batches {
   readonly mixers = new Map<number, EngineMixer["events"]>();
   readonly senders = new Map<number, EngineSender["events"]>();
   readonly levels = new Map<number, TypedEvents<{ level: [level: Level] }>>();
+  readonly forwarders = new Map<number, EngineForwarder["events"]>();
   readonly cryptors = new Map<number, EngineFrameCryptor["events"]>();
   readonly relays = new Map<number, EngineFrameRelay["events"]>();
   readonly sinks = new Map<number, EngineSink>();
@@ -124,6 +126,9 @@ export class Batches {
         break;
       case RecordKind.dominantSpeaker:
         this.mixers.get(handle)?.emit("speaker", a);
+        break;
+      case RecordKind.layerSwitched:
+        this.forwarders.get(handle)?.emit("layer", texts[c] ?? "");
         break;
       case RecordKind.bye:
         this.peers.get(handle)?.emit("bye", a);

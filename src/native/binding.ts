@@ -37,6 +37,8 @@ export const RecordKind = {
   cryptorState: 12,
   /** frame relay, the frame's number, offset into the batch's bytes, length: an RTP header (RFC 3550), then the frame */
   encodedFrame: 13,
+  /** forwarder; a and b 0; c index of the rid among the texts. */
+  layerSwitched: 14,
 } as const;
 export type RecordKind = (typeof RecordKind)[keyof typeof RecordKind];
 
@@ -64,6 +66,7 @@ export interface HeaderExtensionIds {
   audioLevel?: number;
   absoluteSendTime?: number;
   transportSequenceNumber?: number;
+  repairedRid?: number;
 }
 
 export interface CodecParameters {
@@ -90,6 +93,8 @@ export interface ReceiverOptions {
   /** Floor and cap of the jitter buffer in ms; 20 and 400 when left out. */
   minimumDelayMs?: number;
   maximumDelayMs?: number;
+  /** What its sender is told that it may use (REMB), in bit/s; 0 or left out tells it nothing. */
+  maximumBitRate?: number;
 }
 
 export interface SourceOptions {
@@ -185,6 +190,10 @@ export interface ForwarderOptions {
   /** Pairs of payload type at the receiver and payload type at the far peer. Others are dropped and counted. */
   payloadTypes: [number, number][];
   nack: boolean;
+  /** RTX, with pairs of payload type at the far peer and that of its retransmissions. */
+  retransmission?: { ssrc: number; payloadTypes: [number, number][] };
+  /** The simulcast layer that is wanted of a source with layers: its rid, or `none`. */
+  layer?: string;
 }
 
 /** WebRTC names where WebRTC has them; times in ms, counts since the object was made. */
@@ -193,6 +202,8 @@ export interface InboundRtpStats {
   ssrc: number;
   kind: "audio" | "video";
   mid: string;
+  /** The simulcast layer; `""` for none. */
+  rid: string;
   payloadType: number;
   packetsReceived: number;
   bytesReceived: number;
@@ -303,6 +314,8 @@ interface EngineBinding {
   receiverUpdate(receiver: number, options: ReceiverOptions): void;
   /** Sends a PLI, at most one in 500 ms. */
   receiverRequestKeyFrame(receiver: number): void;
+  /** How loud what it got since the last call said that it was at most, in dBov; -127 for silence. */
+  receiverTakeLoudest(receiver: number): number;
   receiverClose(receiver: number): void;
   /** The longest time between two packets since the last call, in us. */
   receiverTakeLongestGapUs(receiver: number): number;
@@ -372,6 +385,8 @@ interface EngineBinding {
 
   /** Sends what `receiver` gets to `peer`, unparsed beyond what routing needs. */
   forwarderCreate(receiver: number, peer: number, options: ForwarderOptions): number;
+  /** The simulcast layer to pass on from its next key frame. */
+  forwarderRequestLayer(forwarder: number, options: { layer: string }): void;
   forwarderClose(forwarder: number): void;
 }
 

@@ -258,6 +258,14 @@ export class EngineReceiver extends EngineProducer {
     this.binding.receiverRequestKeyFrame(this.handle);
   }
 
+  /**
+   * How loud its packets said they were at most since the last call, in dBov: -127 (silence) to 0. It needs the header
+   * extension of RFC 6464 and no decoding.
+   */
+  takeLoudest(): number {
+    return this.binding.receiverTakeLoudest(this.handle);
+  }
+
   protected release(handle: number): void {
     this.batches.receivers.delete(handle);
     this.binding.receiverClose(handle);
@@ -474,7 +482,12 @@ export class EngineSink extends NativeHandle {
 
 /** Passes one receiver's packets on to another peer. */
 export class EngineForwarder extends NativeHandle {
+  readonly events = new TypedEvents<{
+    /** This simulcast layer of the source is passed on from now on. */
+    layer: [rid: string];
+  }>();
   readonly #binding: NativeBinding;
+  readonly #batches: Batches;
 
   constructor(
     binding: NativeBinding,
@@ -485,9 +498,17 @@ export class EngineForwarder extends NativeHandle {
   ) {
     super(binding.forwarderCreate(receiver, peer, options), "forwarder", batches);
     this.#binding = binding;
+    this.#batches = batches;
+    batches.forwarders.set(this.handle, this.events);
+  }
+
+  /** The simulcast layer to pass on, from its next key frame: its rid, or `none`. */
+  requestLayer(layer: string): void {
+    this.#binding.forwarderRequestLayer(this.handle, { layer });
   }
 
   protected free(handle: number): void {
+    this.#batches.forwarders.delete(handle);
     this.#binding.forwarderClose(handle);
   }
 }

@@ -94,6 +94,9 @@ void receiverUpdate(const Info& info) {
 Napi::Value receiverTakeLongestGapUs(const Info& info) {
   return number(info, static_cast<double>(engineOf(info).takeLongestGapUs(handleArgument(info, 0))));
 }
+Napi::Value receiverTakeLoudest(const Info& info) {
+  return number(info, engineOf(info).takeLoudest(handleArgument(info, 0)));
+}
 void receiverRequestKeyFrame(const Info& info) { engineOf(info).requestKeyFrame(handleArgument(info, 0)); }
 void receiverClose(const Info& info) {
   if (Engine* engine = engineIfRunning(info)) engine->closeReceiver(handleArgument(info, 0));
@@ -254,6 +257,11 @@ Napi::Value forwarderCreate(const Info& info) {
   return number(info, engineOf(info).createForwarder(handleArgument(info, 0), handleArgument(info, 1),
                                                      forwardingOptionsOf(objectArgument(info, 2, "options"))));
 }
+void forwarderRequestLayer(const Info& info) {
+  const Fields fields(objectArgument(info, 1, "options"), "options");
+  engineOf(info).requestLayer(handleArgument(info, 0), fields.text("layer", LayerSelector::kLongestRid));
+}
+
 void forwarderClose(const Info& info) {
   if (Engine* engine = engineIfRunning(info)) engine->closeForwarder(handleArgument(info, 0));
 }
@@ -274,6 +282,7 @@ void registerEngine(Napi::Env, Napi::Object exports) {
   add<receiverCreate>(exports, "receiverCreate");
   add<receiverUpdate>(exports, "receiverUpdate");
   add<receiverRequestKeyFrame>(exports, "receiverRequestKeyFrame");
+  add<receiverTakeLoudest>(exports, "receiverTakeLoudest");
   add<receiverTakeLongestGapUs>(exports, "receiverTakeLongestGapUs");
   add<encodeOpus>(exports, "encodeOpus");
   add<receiverClose>(exports, "receiverClose");
@@ -312,6 +321,7 @@ void registerEngine(Napi::Env, Napi::Object exports) {
   add<producerSetLevelInterval>(exports, "producerSetLevelInterval");
   add<producerClose>(exports, "producerClose");
   add<forwarderCreate>(exports, "forwarderCreate");
+  add<forwarderRequestLayer>(exports, "forwarderRequestLayer");
   add<forwarderClose>(exports, "forwarderClose");
 }
 

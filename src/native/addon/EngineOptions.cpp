@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "../engine/LayerSelector.hpp"
 #include "../engine/RedundancyEncoder.hpp"
 #include "Arguments.hpp"
 
@@ -22,6 +23,7 @@ constexpr uint32_t kMostEncodedFrames = 1'000'000;
 constexpr size_t kLongestEncodedFrame = 1136;
 constexpr int kMostClearBytes = 64;
 constexpr int kLongestDelayMs = 10'000;
+constexpr int kMostBitRate = 1'000'000'000;
 
 uint8_t payloadTypeOf(const Fields& fields) {
   return static_cast<uint8_t>(fields.integer("payloadType", 0, kHighestPayloadType));
@@ -50,6 +52,20 @@ std::vector<std::pair<uint32_t, uint32_t>> ssrcPairsOf(const Fields& fields, con
   return result;
 }
 
+/** An array of pairs of payload types. */
+std::vector<std::pair<uint8_t, uint8_t>> payloadTypePairsOf(const Fields& fields, const char* name) {
+  const Napi::Array pairs = fields.array(name, kMostCodecs);
+  std::vector<std::pair<uint8_t, uint8_t>> result;
+  for (uint32_t at = 0; at < pairs.Length(); ++at) {
+    const Napi::Value value = pairs.Get(at);
+    if (!value.IsArray()) fields.fail(name, "an array of pairs");
+    const Fields types(value.As<Napi::Array>(), name);
+    result.emplace_back(static_cast<uint8_t>(types.integer("0", 0, kHighestPayloadType)),
+                        static_cast<uint8_t>(types.integer("1", 0, kHighestPayloadType)));
+  }
+  return result;
+}
+
 MediaKind kindOf(const Fields& fields) {
   return fields.choice("kind", {"audio", "video"}) == 0 ? MediaKind::audio : MediaKind::video;
 }
@@ -74,6 +90,7 @@ HeaderExtensionIds headerExtensionIdsOf(Napi::Object object) {
   ids.audioLevel = id("audioLevel");
   ids.absoluteSendTime = id("absoluteSendTime");
   ids.transportSequenceNumber = id("transportSequenceNumber");
+  ids.repairedRid = id("repairedRid");
   return ids;
 }
 
@@ -99,6 +116,7 @@ ReceiverOptions receiverOptionsOf(Napi::Object object) {
   options.minimumDelayMs = fields.integer("minimumDelayMs", 0, kLongestDelayMs, options.minimumDelayMs);
   options.maximumDelayMs = fields.integer("maximumDelayMs", options.minimumDelayMs, kLongestDelayMs,
                                           std::max(options.maximumDelayMs, options.minimumDelayMs));
+  options.maximumBitRate = static_cast<uint64_t>(fields.integer("maximumBitRate", 0, kMostBitRate, 0));
   return options;
 }
 
@@ -150,15 +168,13 @@ ForwardingOptions forwardingOptionsOf(Napi::Object object) {
   options.ssrc = fields.ssrc("ssrc");
   options.cname = fields.text("cname", kLongestCname);
   options.nack = fields.boolean("nack", false);
-  const Napi::Array pairs = fields.array("payloadTypes", kMostCodecs);
-  for (uint32_t at = 0; at < pairs.Length(); ++at) {
-    const Napi::Value value = pairs.Get(at);
-    if (!value.IsArray()) fields.fail("payloadTypes", "an array of pairs");
-    const auto pair = value.As<Napi::Array>();
-    const Fields types(pair, "options.payloadTypes");
-    options.payloadTypes.emplace_back(static_cast<uint8_t>(types.integer("0", 0, kHighestPayloadType)),
-                                      static_cast<uint8_t>(types.integer("1", 0, kHighestPayloadType)));
+  options.payloadTypes = payloadTypePairsOf(fields, "payloadTypes");
+  if (fields.has("retransmission")) {
+    const Fields repair(fields.object("retransmission"), "options.retransmission");
+    options.retransmissionSsrc = repair.ssrc("ssrc");
+    options.retransmissionPayloadTypes = payloadTypePairsOf(repair, "payloadTypes");
   }
+  if (fields.has("layer")) options.layer = fields.text("layer", LayerSelector::kLongestRid);
   return options;
 }
 

@@ -32,6 +32,7 @@ Napi::Object inboundObject(Napi::Env env, const InboundStats& stats) {
       .set("ssrc", stats.ssrc)
       .text("kind", kindName(stats.kind))
       .text("mid", stats.mid)
+      .text("rid", stats.rid)
       .set("payloadType", stats.payloadType)
       .set("packetsReceived", stats.packetsReceived)
       .set("bytesReceived", stats.bytesReceived)

@@ -25,6 +25,7 @@ enum class RecordKind : uint8_t {
   dominantSpeaker = 11,
   cryptorState = 12,
   encodedFrame = 13,
+  layerSwitched = 14,
 };
 
 /** Numbers per record: kind, handle and four values. */

@@ -14,7 +14,6 @@ namespace troupe {
 namespace {
 
 /** Of every video codec (RFC 3551, section 5). */
-constexpr uint32_t kVideoClockRate = 90'000;
 
 int64_t clockUs(clockid_t clock) {
   timespec now{};
@@ -160,7 +159,7 @@ void Engine::updateReceiver(uint32_t handle, ReceiverOptions options) {
 
 void Engine::requestKeyFrame(uint32_t handle) {
   const auto& entry = require(receivers_, handle, "receiver");
-  peers_.at(entry.peer)->requestKeyFrame(*entry.stream, nowUs());
+  peers_.at(entry.peer)->requestKeyFrame(*entry.stream, std::nullopt, nowUs());
 }
 
 int64_t Engine::takeLongestGapUs(uint32_t handle) {
@@ -307,12 +306,22 @@ uint32_t Engine::createForwarder(uint32_t receiver, uint32_t peerHandle, Forward
   else if (!received.codecs.empty()) options.clockRate = received.codecs.front().clockRate;
   const auto& target = require(peers_, peerHandle, "peer");
   const uint32_t handle = nextHandle();
-  auto stream = std::make_shared<ForwardedStream>(handle, options, target->wire());
-  target->addForwarder(stream, from.stream, peers_.at(from.peer));
+  auto stream = std::make_shared<ForwardedStream>(handle, options, target->wire(), batches_);
+  const auto& source = peers_.at(from.peer);
+  target->addForwarder(stream, from.stream, source);
   from.stream->addTap(stream);
+  // Whoever comes in the middle can do nothing with what follows before; of layers the stream itself asks for the right.
+  if (received.kind == MediaKind::video && options.layer.empty())
+    source->requestKeyFrame(*from.stream, std::nullopt, nowUs());
   forwarders_.emplace(handle, ForwarderEntry{std::move(stream), peerHandle, receiver});
   return handle;
 }
+
+void Engine::requestLayer(uint32_t handle, std::string_view layer) {
+  require(forwarders_, handle, "forwarder").stream->requestLayer(layer);
+}
+
+int Engine::takeLoudest(uint32_t receiver) { return require(receivers_, receiver, "receiver").stream->takeLoudest(); }
 
 void Engine::closeForwarder(uint32_t handle) {
   const auto found = forwarders_.find(handle);

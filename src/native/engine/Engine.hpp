@@ -58,6 +58,8 @@ class Engine {
   uint32_t createReceiver(uint32_t peer, ReceiverOptions options);
   void updateReceiver(uint32_t receiver, ReceiverOptions options);
   void requestKeyFrame(uint32_t receiver);
+  /** How loud what it got since the last call said that it was at most, in dBov. */
+  int takeLoudest(uint32_t receiver);
   int64_t takeLongestGapUs(uint32_t receiver);
   void closeReceiver(uint32_t receiver);
 
@@ -108,6 +110,8 @@ class Engine {
   void closeProducer(uint32_t producer);
 
   uint32_t createForwarder(uint32_t receiver, uint32_t peer, ForwardingOptions options);
+  /** The simulcast layer that a forwarder passes on from its next key frame; "none" for none. */
+  void requestLayer(uint32_t forwarder, std::string_view layer);
   void closeForwarder(uint32_t forwarder);
 
  private:

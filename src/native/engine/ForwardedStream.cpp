@@ -11,6 +11,10 @@ namespace troupe {
 
 namespace {
 
+/** About a second of video at 4 Mbit/s. */
+constexpr size_t kVideoHistoryPackets = 512;
+constexpr size_t kVideoHistoryBytes = 512 * 1024;
+
 ForwarderOptions optionsOf(const ForwardingOptions& options, const PeerWire& target) {
   ForwarderOptions result;
   result.ssrc = options.ssrc;
@@ -20,6 +24,13 @@ ForwarderOptions optionsOf(const ForwardingOptions& options, const PeerWire& tar
   result.extensionIds = target.extensionIds();
   result.firstSequenceNumber = static_cast<uint16_t>(randomNumber() & 0x7fff);
   result.firstTimestamp = randomNumber();
+  result.retransmissionSsrc = options.retransmissionSsrc;
+  result.retransmissionPayloadTypes = options.retransmissionPayloadTypes;
+  result.firstRetransmissionNumber = static_cast<uint16_t>(randomNumber() & 0x7fff);
+  if (options.clockRate == kVideoClockRate) {
+    result.historyPackets = kVideoHistoryPackets;
+    result.historyBytes = kVideoHistoryBytes;
+  }
   if (!options.nack) result.historyPackets = 0;
   return result;
 }
@@ -34,37 +45,64 @@ DropReason reasonOf(Forwarder::Drop drop) {
 
 }  // namespace
 
-ForwardedStream::ForwardedStream(uint32_t handle, const ForwardingOptions& options, std::shared_ptr<PeerWire> target)
+ForwardedStream::ForwardedStream(uint32_t handle, const ForwardingOptions& options, std::shared_ptr<PeerWire> target,
+                                 std::shared_ptr<BatchQueue> events)
     : handle_(handle),
       options_(options),
       wire_(std::move(target)),
+      events_(std::move(events)),
       feedback_(options.clockRate),
-      forwarder_(optionsOf(options, *wire_)) {}
+      forwarder_(optionsOf(options, *wire_)) {
+  layers_.request(options.layer);
+}
 
-void ForwardedStream::onPacket(const RtpPacket& packet, const HeaderExtensionIds& ids, int64_t nowUs) {
+bool ForwardedStream::onPacket(const TappedPacket& tapped) {
   if (!wire_->isWritable()) {
     wire_->drops.add(DropReason::notWritable);
-    return;
+    return false;
   }
   const HeaderExtensionIds targetIds = wire_->extensionIds();
-  std::array<uint8_t, kMaximumRtpPacketBytes> buffer;
+  std::array<uint8_t, kMaximumForwardedPacketBytes> buffer;
   size_t size = 0;
   {
     std::lock_guard lock(mutex_);
+    const auto verdict = select(tapped);
+    if (verdict != LayerSelector::Verdict::forward) return verdict == LayerSelector::Verdict::needsKeyFrame;
     forwarder_.setExtensionIds(targetIds);
-    const auto written = forwarder_.forward(packet, ids, nowUs);
+    const auto written = forwarder_.forward(tapped.packet, tapped.ids, tapped.nowUs, tapped.codec);
     if (written.empty()) {
       if (forwarder_.lastDrop() != Forwarder::Drop::empty) wire_->drops.add(reasonOf(forwarder_.lastDrop()));
-      return;
+      return false;
     }
     size = std::min(written.size(), buffer.size());
     std::memcpy(buffer.data(), written.data(), size);
   }
   wire_->sendRtp(std::span(buffer).first(size));
+  return false;
+}
+
+LayerSelector::Verdict ForwardedStream::select(const TappedPacket& tapped) {
+  if (tapped.rid.empty()) return LayerSelector::Verdict::forward;
+  const auto before = layers_.current();
+  const auto verdict =
+      layers_.onPacket(tapped.rid, startsKeyFrame(tapped.codec, tapped.packet.payload()), tapped.nowUs);
+  if (layers_.current() != before)
+    events_->textEvent(RecordKind::layerSwitched, handle_, 0, 0, std::string(layers_.current()));
+  return verdict;
+}
+
+void ForwardedStream::requestLayer(std::string_view rid) {
+  std::lock_guard lock(mutex_);
+  layers_.request(rid);
+}
+
+std::optional<uint32_t> ForwardedStream::sourceSsrc() const {
+  std::lock_guard lock(mutex_);
+  return forwarder_.sourceSsrc();
 }
 
 std::optional<ForwardedStream::Missing> ForwardedStream::onNack(uint16_t sequenceNumber, int64_t nowUs) {
-  std::array<uint8_t, kMaximumRtpPacketBytes> buffer;
+  std::array<uint8_t, kMaximumForwardedPacketBytes> buffer;
   size_t size = 0;
   {
     std::lock_guard lock(mutex_);
@@ -109,6 +147,7 @@ OutboundStats ForwardedStream::stats() const {
     stats.bytesSent = forwarder_.bytesSent();
     stats.headerBytesSent = forwarder_.headerBytesSent();
     stats.retransmittedPacketsSent = forwarder_.packetsRetransmitted();
+    stats.retransmittedBytesSent = forwarder_.bytesRetransmitted();
     stats.nackCount = nacksReceived_;
     stats.pliCount = pictureLosses_;
   }

@@ -4,6 +4,7 @@
 
 #include "Bytes.hpp"
 #include "NtpTime.hpp"
+#include "Retransmission.hpp"
 #include "RtpPacketBuilder.hpp"
 #include "SequenceUnwrapper.hpp"
 
@@ -16,13 +17,16 @@ Forwarder::Forwarder(const ForwarderOptions& options)
       extensionIds_(options.extensionIds),
       history_(options.historyPackets, options.historyBytes),
       hasHistory_(options.historyPackets > 0),
+      retransmissionSsrc_(options.retransmissionSsrc),
+      retransmissionPayloadTypes_(options.retransmissionPayloadTypes),
+      nextRetransmissionNumber_(options.firstRetransmissionNumber),
       highestSequenceNumber_(static_cast<uint16_t>(options.firstSequenceNumber - 1)),
       highestTimestamp_(options.firstTimestamp) {
   setPayloadTypes(options.payloadTypes);
 }
 
 std::span<const uint8_t> Forwarder::forward(const RtpPacket& packet, const HeaderExtensionIds& sourceIds,
-                                            int64_t nowUs) {
+                                            int64_t nowUs, VideoCodec codec) {
   const uint8_t payloadType = payloadTypes_[packet.payloadType()];
   if (payloadType == kNotForwarded) return drop(packet, Drop::unknownPayloadType);
   // Padding alone is the source's probing; it ends here.
@@ -33,7 +37,7 @@ std::span<const uint8_t> Forwarder::forward(const RtpPacket& packet, const Heade
     lastDrop_ = Drop::tooOld;
     return {};
   }
-  const size_t size = write(packet, sourceIds, payloadType, *place, nowUs);
+  const size_t size = write(packet, sourceIds, payloadType, *place, nowUs, codec);
   if (size == 0) {
     // Its number stays unused: the target sees a loss, which it is.
     lastDrop_ = Drop::tooLarge;
@@ -90,6 +94,8 @@ void Forwarder::startRun(const RtpPacket& packet, int64_t nowUs) {
     const int64_t elapsed = (nowUs - highestSentUs_) * clockRate_ / 1'000'000;
     timestamp += elapsed > 0 ? static_cast<uint32_t>(elapsed) : 1;
   }
+  // A restart of the same stream goes on with its own numbers.
+  if (started_ && packet.ssrc() != sourceSsrc_) pictures_.startRun();
   started_ = true;
   sourceSsrc_ = packet.ssrc();
   runStart_ = packet.sequenceNumber();
@@ -115,8 +121,11 @@ std::span<const uint8_t> Forwarder::drop(const RtpPacket& packet, Drop reason) {
 }
 
 size_t Forwarder::write(const RtpPacket& packet, const HeaderExtensionIds& sourceIds, uint8_t payloadType,
-                        const Place& place, int64_t nowUs) {
-  RtpPacketBuilder builder(buffer_, {payloadType, packet.marker(), place.sequenceNumber, place.timestamp, ssrc_});
+                        const Place& place, int64_t nowUs, VideoCodec codec) {
+  // What is sent again gets longer.
+  const size_t repairBytes = retransmissionSsrc_ == 0 ? 0 : kOriginalNumberBytes;
+  RtpPacketBuilder builder(buffer_, {payloadType, packet.marker(), place.sequenceNumber, place.timestamp, ssrc_},
+                           buffer_.size() - repairBytes);
   builder.addMid(extensionIds_, mid_);
   if (const auto level = packet.audioLevel(sourceIds)) builder.addAudioLevel(extensionIds_, *level);
   builder.addAbsoluteSendTime(extensionIds_, nowUs);
@@ -125,13 +134,27 @@ size_t Forwarder::write(const RtpPacket& packet, const HeaderExtensionIds& sourc
   const std::span<const uint8_t> payload = packet.payload();
   if (payload.size() > room.size()) return 0;
   std::memcpy(room.data(), payload.data(), payload.size());
+  pictures_.rewrite(codec, room.first(payload.size()));
   return builder.finish(payload.size());
 }
 
 std::span<const uint8_t> Forwarder::retransmit(uint16_t sequenceNumber, int64_t nowUs, int64_t roundTripUs) {
   if (!hasHistory_) return {};
-  const auto packet = history_.take(sequenceNumber, nowUs, roundTripUs);
-  if (!packet.empty()) packetsRetransmitted_ += 1;
+  auto packet = history_.take(sequenceNumber, nowUs, roundTripUs);
+  if (retransmissionSsrc_ != 0 && !packet.empty()) packet = wrap(packet);
+  if (packet.empty()) return {};
+  packetsRetransmitted_ += 1;
+  bytesRetransmitted_ += packet.size();
+  return packet;
+}
+
+std::span<const uint8_t> Forwarder::wrap(std::span<const uint8_t> packet) {
+  const uint8_t payloadType = packet[1] & 0x7f;
+  for (const auto& [original, repair] : retransmissionPayloadTypes_) {
+    if (original != payloadType) continue;
+    return {buffer_.data(),
+            writeRetransmission(packet, {retransmissionSsrc_, repair, nextRetransmissionNumber_++}, buffer_)};
+  }
   return packet;
 }
 

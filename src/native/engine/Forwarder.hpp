@@ -14,6 +14,7 @@
 #include "PacketHistory.hpp"
 #include "RtcpTypes.hpp"
 #include "RtpPacket.hpp"
+#include "VideoPayload.hpp"
 
 namespace troupe {
 
@@ -30,6 +31,11 @@ struct ForwarderOptions {
   /** First sequence number and timestamp sent; random ones in earnest (RFC 3550 section 5.1). */
   uint16_t firstSequenceNumber = 0;
   uint32_t firstTimestamp = 0;
+  /** RTX (RFC 4588): what is sent again goes out as a stream of its own; as it was where the SSRC is 0. */
+  uint32_t retransmissionSsrc = 0;
+  /** Payload type at the target, and that of its retransmissions. */
+  std::vector<std::pair<uint8_t, uint8_t>> retransmissionPayloadTypes;
+  uint16_t firstRetransmissionNumber = 0;
   /** 0 keeps none: nothing can be sent again from here. */
   size_t historyPackets = 128;
   size_t historyBytes = 32 * 1024;
@@ -47,12 +53,17 @@ class Forwarder {
 
   /**
    * The packet for the target, in a buffer of this object that is valid until the next call; empty when it was
-   * dropped, and lastDrop() says why. `sourceIds` are the ids of the peer that it came from.
+   * dropped, and lastDrop() says why. `sourceIds` are the ids of the peer that it came from. With `codec` the numbers
+   * of pictures go on over a change of the source.
    */
-  std::span<const uint8_t> forward(const RtpPacket& packet, const HeaderExtensionIds& sourceIds, int64_t nowUs);
+  std::span<const uint8_t> forward(const RtpPacket& packet, const HeaderExtensionIds& sourceIds, int64_t nowUs,
+                                   VideoCodec codec = VideoCodec::none);
   Drop lastDrop() const { return lastDrop_; }
 
-  /** Answers a NACK of the target from the history; empty when the packet is gone or was sent just now. */
+  /**
+   * Answers a NACK of the target from the history; empty when the packet is gone or was sent just now. Valid until the
+   * next call.
+   */
   std::span<const uint8_t> retransmit(uint16_t sequenceNumber, int64_t nowUs, int64_t roundTripUs);
   /** Whether a packet that was sent under this number can be sent again, now or a round trip after the last time. */
   bool holds(uint16_t sequenceNumber) const { return history_.holds(sequenceNumber); }
@@ -75,6 +86,7 @@ class Forwarder {
   uint64_t bytesSent() const { return bytesSent_; }
   uint64_t headerBytesSent() const { return headerBytesSent_; }
   uint64_t packetsRetransmitted() const { return packetsRetransmitted_; }
+  uint64_t bytesRetransmitted() const { return bytesRetransmitted_; }
 
  private:
   static constexpr uint8_t kNotForwarded = 0xff;
@@ -93,8 +105,9 @@ class Forwarder {
   void startRun(const RtpPacket& packet, int64_t nowUs);
   std::span<const uint8_t> drop(const RtpPacket& packet, Drop reason);
   size_t write(const RtpPacket& packet, const HeaderExtensionIds& sourceIds, uint8_t payloadType, const Place& place,
-               int64_t nowUs);
+               int64_t nowUs, VideoCodec codec);
   std::optional<uint16_t> inRun(uint16_t source) const;
+  std::span<const uint8_t> wrap(std::span<const uint8_t> packet);
 
   uint32_t ssrc_;
   std::string mid_;
@@ -103,7 +116,11 @@ class Forwarder {
   std::array<uint8_t, 128> payloadTypes_;
   PacketHistory history_;
   bool hasHistory_;
-  std::array<uint8_t, kMaximumRtpPacketBytes> buffer_;
+  std::array<uint8_t, kMaximumForwardedPacketBytes> buffer_;
+  PictureNumbers pictures_;
+  const uint32_t retransmissionSsrc_;
+  const std::vector<std::pair<uint8_t, uint8_t>> retransmissionPayloadTypes_;
+  uint16_t nextRetransmissionNumber_;
 
   bool started_ = false;
   uint32_t sourceSsrc_ = 0;
@@ -125,6 +142,7 @@ class Forwarder {
   uint64_t bytesSent_ = 0;
   uint64_t headerBytesSent_ = 0;
   uint64_t packetsRetransmitted_ = 0;
+  uint64_t bytesRetransmitted_ = 0;
 };
 
 }  // namespace troupe

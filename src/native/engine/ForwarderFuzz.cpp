@@ -5,6 +5,7 @@
 
 #include "Forwarder.hpp"
 #include "FuzzInput.hpp"
+#include "LayerSelector.hpp"
 
 using namespace troupe;
 using test::FuzzInput;
@@ -18,9 +19,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   options.payloadTypes = {{111, 96}, {0, 0}, {8, 8}};
   const uint8_t shape = input.byte();
   options.extensionIds = {uint8_t(shape & 0x1f), 0, uint8_t(shape >> 5), uint8_t(shape >> 6), 0};
+  const auto codec = static_cast<VideoCodec>(input.byte() % 6);
+  options.retransmissionSsrc = (shape & 1) != 0 ? 0xabcdef02 : 0;
+  options.retransmissionPayloadTypes = {{96, 97}};
   options.historyPackets = input.byte() % 20;
   options.historyBytes = input.number16() % 3'000;
   Forwarder forwarder(options);
+  LayerSelector layers;
+  layers.request("r1");
   const HeaderExtensionIds sourceIds{1, 2, 3, 4, 5};
   int64_t nowUs = 0;
   while (!input.isEmpty()) {
@@ -35,10 +41,14 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     }
     RtpPacket packet;
     if (RtpPacket::parse(bytes, packet) != RtpParseError::none) continue;
-    const auto out = forwarder.forward(packet, sourceIds, nowUs);
+    const bool isKeyFrame = startsKeyFrame(codec, packet.payload());
+    const auto verdict = layers.onPacket(packet.rid(sourceIds), isKeyFrame, nowUs);
+    require(verdict != LayerSelector::Verdict::needsKeyFrame || !isKeyFrame);
+    require(verdict != LayerSelector::Verdict::forward || layers.current() == packet.rid(sourceIds));
+    const auto out = forwarder.forward(packet, sourceIds, nowUs, codec);
     require(out.empty() == (forwarder.lastDrop() != Forwarder::Drop::none));
     if (out.empty()) continue;
-    require(out.size() <= kMaximumRtpPacketBytes);
+    require(out.size() <= kMaximumForwardedPacketBytes);
     RtpPacket forwarded;
     require(RtpPacket::parse(out, forwarded) == RtpParseError::none);
     require(forwarded.ssrc() == options.ssrc);
@@ -47,6 +57,11 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
     RtpPacket repeated;
     if (!again.empty()) {
       require(RtpPacket::parse(again, repeated) == RtpParseError::none);
+      if (repeated.ssrc() == options.retransmissionSsrc && options.retransmissionSsrc != 0) {
+        const auto original = repeated.retransmitted(options.ssrc, 96);
+        require(original.has_value());
+        repeated = *original;
+      }
       require(repeated.sequenceNumber() == forwarded.sequenceNumber() && repeated.ssrc() == options.ssrc);
     }
     forwarder.sourceSequenceNumber(forwarded.sequenceNumber());

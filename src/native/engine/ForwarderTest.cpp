@@ -2,6 +2,7 @@
 
 #include <doctest/doctest.h>
 
+#include <algorithm>
 #include <array>
 #include <string>
 #include <vector>
@@ -172,12 +173,12 @@ TEST_CASE("Forwarder answers a NACK from its history, not more often than a roun
 TEST_CASE("Forwarder drops a packet that would grow beyond the limit") {
   Target target;
   TestPacket large = numbered(1);
-  large.payload.assign(1'188, 1);
+  large.payload.assign(1'268, 1);
   CHECK(target.forward(large).bytes.empty());
   CHECK(target.forwarder.lastDrop() == Forwarder::Drop::tooLarge);
-  large.payload.assign(1'176, 1);
+  large.payload.assign(1'256, 1);
   large.sequenceNumber = 2;
-  CHECK(target.forward(large).bytes.size() == 1'200);
+  CHECK(target.forward(large).bytes.size() == 1'280);
 }
 
 TEST_CASE("Forwarder's sender report counts payload and extrapolates its clock") {
@@ -191,4 +192,43 @@ TEST_CASE("Forwarder's sender report counts payload and extrapolates its clock")
   CHECK(info.octetCount == 6);
   CHECK(info.rtpTimestamp == 50'000 + 960 + 480);
   CHECK(info.ntpTime == ntpFromUnixUs(1'000'000));
+}
+
+TEST_CASE("Forwarder answers a NACK as RTX where that was agreed") {
+  ForwarderOptions made = options();
+  made.retransmissionSsrc = 0xf00e;
+  made.retransmissionPayloadTypes = {{96, 97}};
+  made.firstRetransmissionNumber = 7;
+  Forwarder forwarder(made);
+  const auto bytes = bytesOf(numbered(1));
+  const auto out = forwarder.forward(viewOf(bytes), {}, 0);
+  const std::vector<uint8_t> sent(out.begin(), out.end());
+  const auto again = forwarder.retransmit(1'000, 30 * kMs, 50 * kMs);
+  const std::vector<uint8_t> repeated(again.begin(), again.end());
+  REQUIRE(repeated.size() == sent.size() + 2);
+  const RtpPacket repair = viewOf(repeated);
+  CHECK(repair.ssrc() == 0xf00e);
+  CHECK(repair.payloadType() == 97);
+  CHECK(repair.sequenceNumber() == 7);
+  const auto original = repair.retransmitted(0xf00d, 96);
+  REQUIRE(original);
+  CHECK(original->sequenceNumber() == 1'000);
+  CHECK(std::equal(original->payload().begin(), original->payload().end(), numbered(1).payload.begin()));
+  CHECK(forwarder.bytesRetransmitted() == repeated.size());
+}
+
+TEST_CASE("Forwarder carries the picture numbers of VP8 over a change of the source") {
+  Target target;
+  TestPacket picture = numbered(1);
+  picture.payload = {0x90, 0x80, 0x85, 0x00, 0x50};
+  const auto before = bytesOf(picture);
+  target.forwarder.forward(viewOf(before), {}, 0, VideoCodec::vp8);
+  picture.ssrc = 0x5678;
+  picture.payload = {0x90, 0x80, 0x80, 0x09, 0x50};
+  const auto bytes = bytesOf(picture);
+  const auto out = target.forwarder.forward(viewOf(bytes), {}, 10 * kMs, VideoCodec::vp8);
+  RtpPacket packet;
+  REQUIRE(RtpPacket::parse(out, packet) == RtpParseError::none);
+  CHECK(std::vector<uint8_t>(packet.payload().begin(), packet.payload().end()) ==
+        std::vector<uint8_t>{0x90, 0x80, 0x85, 0x01, 0x50});
 }

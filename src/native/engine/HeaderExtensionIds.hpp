@@ -16,6 +16,8 @@ struct HeaderExtensionIds {
   uint8_t absoluteSendTime = 0;
   /** draft-holmer-rmcat-transport-wide-cc-extensions-01 */
   uint8_t transportSequenceNumber = 0;
+  /** urn:ietf:params:rtp-hdrext:sdes:repaired-rtp-stream-id (RFC 8852) */
+  uint8_t repairedRid = 0;
 
   bool operator==(const HeaderExtensionIds&) const = default;
 };

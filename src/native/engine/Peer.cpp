@@ -60,7 +60,7 @@ class Peer::RtcpHandler final : public RtcpVisitor {
     forwarding.stream->onPictureLoss();
     const auto source = forwarding.sourcePeer.lock();
     const auto receiver = forwarding.receiver.lock();
-    if (source && receiver) source->requestKeyFrame(*receiver, nowUs_);
+    if (source && receiver) source->requestKeyFrame(*receiver, forwarding.stream->sourceSsrc(), nowUs_);
   }
 
   void onFullIntraRequest(uint32_t senderSsrc, uint32_t mediaSsrc, uint8_t) override {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 #include <vector>
 
@@ -48,7 +49,8 @@ class Peer final : public PacketReceiver, public Task, public std::enable_shared
   void addForwarder(std::shared_ptr<ForwardedStream> forwarder, std::weak_ptr<ReceiverStream> receiver,
                     std::weak_ptr<Peer> sourcePeer);
   void removeForwarder(const ForwardedStream* forwarder);
-  void requestKeyFrame(ReceiverStream& receiver, int64_t nowUs);
+  /** Asks the sender of `ssrc`, or of the receiver's newest stream, for a key frame: at once, or as soon as it may. */
+  void requestKeyFrame(ReceiverStream& receiver, std::optional<uint32_t> ssrc, int64_t nowUs);
   void appendStats(std::vector<InboundStats>& inbound, std::vector<OutboundStats>& outbound) const;
   /** Nothing comes in or goes out from then on. */
   void close();
@@ -79,6 +81,9 @@ class Peer final : public PacketReceiver, public Task, public std::enable_shared
   std::shared_ptr<SenderStream> findSender(uint32_t ssrc) const;
   Forwarding findForwarding(uint32_t ssrc) const;
   void sendNacks(int64_t nowUs);
+  void sendKeyFrameRequests(int64_t nowUs);
+  void sendKeyFrameRequests(ReceiverStream& receiver, int64_t nowUs);
+  void sendMaximumBitRate();
   void sendReports(int64_t nowUs);
   void sendBye(uint32_t ssrc, const std::string& cname);
   void bindSsrcs(const std::shared_ptr<ReceiverStream>& receiver, const ReceiverOptions& options);
@@ -104,7 +109,7 @@ class Peer final : public PacketReceiver, public Task, public std::enable_shared
 
   // Of the codec thread.
   int64_t nextReportUs_ = 0;
-  std::vector<std::shared_ptr<ReceiverStream>> nackers_;
+  std::vector<std::shared_ptr<ReceiverStream>> askers_;
 };
 
 }  // namespace troupe

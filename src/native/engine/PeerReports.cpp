@@ -21,19 +21,22 @@ void Peer::run(const Tick& tick) {
       wire_->drops.add(DropReason::heldTooLong, expired);
   }
   if (!wire_->isWritable()) return;
+  {
+    std::lock_guard lock(mutex_);
+    askers_.assign(receivers_.begin(), receivers_.end());
+  }
   sendNacks(tick.timeUs);
+  sendKeyFrameRequests(tick.timeUs);
+  askers_.clear();
   if (tick.timeUs < nextReportUs_) return;
   nextReportUs_ = tick.timeUs + kReportIntervalUs / 2 + randomNumber() % kReportIntervalUs;
   sendReports(tick.timeUs);
+  sendMaximumBitRate();
 }
 
 void Peer::sendNacks(int64_t nowUs) {
-  {
-    std::lock_guard lock(mutex_);
-    nackers_.assign(receivers_.begin(), receivers_.end());
-  }
   std::array<uint16_t, kMaximumRequestsPerTick> missing;
-  for (const auto& receiver : nackers_) {
+  for (const auto& receiver : askers_) {
     uint32_t ssrc = 0;
     const size_t count = receiver->collectNacks(nowUs, missing, ssrc);
     if (count == 0) continue;
@@ -44,7 +47,36 @@ void Peer::sendNacks(int64_t nowUs) {
     builder.addNack(own, ssrc, std::span(missing).first(count));
     wire_->sendRtcp(builder.bytes());
   }
-  nackers_.clear();
+}
+
+void Peer::sendKeyFrameRequests(int64_t nowUs) {
+  for (const auto& receiver : askers_) sendKeyFrameRequests(*receiver, nowUs);
+}
+
+void Peer::sendKeyFrameRequests(ReceiverStream& receiver, int64_t nowUs) {
+  while (const auto ssrc = receiver.takeKeyFrameRequest(nowUs)) {
+    std::array<uint8_t, kMaximumRtpPacketBytes> buffer;
+    RtcpBuilder builder(buffer);
+    const uint32_t own = feedbackSsrc();
+    builder.addReceiverReport(own);
+    builder.addPictureLoss(own, *ssrc);
+    wire_->sendRtcp(builder.bytes());
+  }
+}
+
+void Peer::sendMaximumBitRate() {
+  uint64_t bitRate = 0;
+  {
+    std::lock_guard lock(mutex_);
+    for (const auto& receiver : receivers_) bitRate += receiver->options().maximumBitRate;
+  }
+  if (bitRate == 0) return;
+  std::array<uint8_t, kMaximumRtpPacketBytes> buffer;
+  RtcpBuilder builder(buffer);
+  const uint32_t own = feedbackSsrc();
+  builder.addReceiverReport(own);
+  builder.addMaximumBitRate(own, bitRate);
+  wire_->sendRtcp(builder.bytes());
 }
 
 void Peer::sendReports(int64_t nowUs) {
@@ -102,16 +134,9 @@ void Peer::sendBye(uint32_t ssrc, const std::string& cname) {
   wire_->sendRtcp(builder.bytes());
 }
 
-void Peer::requestKeyFrame(ReceiverStream& receiver, int64_t nowUs) {
-  if (!wire_->isWritable()) return;
-  const auto ssrc = receiver.takeKeyFrameRequest(nowUs);
-  if (!ssrc) return;
-  std::array<uint8_t, kMaximumRtpPacketBytes> buffer;
-  RtcpBuilder builder(buffer);
-  const uint32_t own = feedbackSsrc();
-  builder.addReceiverReport(own);
-  builder.addPictureLoss(own, *ssrc);
-  wire_->sendRtcp(builder.bytes());
+void Peer::requestKeyFrame(ReceiverStream& receiver, std::optional<uint32_t> ssrc, int64_t nowUs) {
+  receiver.wantKeyFrame(ssrc);
+  if (wire_->isWritable()) sendKeyFrameRequests(receiver, nowUs);
 }
 
 uint32_t Peer::feedbackSsrc() const {

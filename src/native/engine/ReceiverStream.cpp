@@ -24,8 +24,10 @@ ReceiverStream::ReceiverStream(uint32_t handle, ReceiverOptions options, std::sh
       wire_(std::move(wire)),
       options_(std::move(options)),
       taps_(std::make_shared<const Taps>()),
-      roundTripKnownUs_(kLongAgo),
-      keyFrameAskedUs_(kLongAgo) {}
+      roundTripKnownUs_(kLongAgo) {}
+
+ReceiverStream::Incoming::Incoming(uint32_t streamSsrc, uint32_t clockRate)
+    : ssrc(streamSsrc), statistics(clockRate), keyFrameAskedUs(kLongAgo) {}
 
 void ReceiverStream::update(ReceiverOptions options) {
   std::lock_guard lock(mutex_);
@@ -38,18 +40,22 @@ void ReceiverStream::receive(const RtpPacket& packet, const HeaderExtensionIds& 
   Stored stored;
   {
     std::lock_guard lock(mutex_);
-    arrived = identify(packet, arrivalUs);
-    if (arrived) stored = store(*arrived, arrivalUs);
+    arrived = identify(packet, ids, arrivalUs);
+    if (arrived) stored = store(*arrived, ids, arrivalUs);
   }
   if (stored.isPlayed) insert(*arrived, arrivalUs);
   if (!stored.taps) return;
-  for (const auto& tap : *stored.taps) tap->onPacket(arrived->packet, ids, arrivalUs);
+  bool needsKeyFrame = false;
+  for (const auto& tap : *stored.taps)
+    needsKeyFrame |= tap->onPacket({arrived->packet, ids, arrived->rid, arrived->videoCodec, arrivalUs});
+  if (needsKeyFrame) wantKeyFrame(arrived->packet.ssrc());
 }
 
-std::optional<ReceiverStream::Arrived> ReceiverStream::identify(const RtpPacket& packet, int64_t arrivalUs) {
+std::optional<ReceiverStream::Arrived> ReceiverStream::identify(const RtpPacket& packet, const HeaderExtensionIds& ids,
+                                                                int64_t arrivalUs) {
   const CodecParameters* codec = codecFor(packet.payloadType());
   if (codec != nullptr && codec->name != kRetransmissionCodec)
-    return Arrived{packet, codec->clockRate, codec->name == kRedundancyCodec, false};
+    return Arrived{packet, codec->clockRate, codec->name == kRedundancyCodec, false, videoCodecOf(codec->name), {}};
   const CodecParameters* repaired =
       codec == nullptr || codec->associatedPayloadType < 0
           ? nullptr
@@ -58,7 +64,7 @@ std::optional<ReceiverStream::Arrived> ReceiverStream::identify(const RtpPacket&
     wire_->drops.add(DropReason::unknownPayloadType);
     return std::nullopt;
   }
-  const auto ssrc = repairedSsrc(packet.ssrc(), repaired->payloadType);
+  const auto ssrc = repairedSsrc(packet, repaired->payloadType, ids);
   if (!ssrc) {
     wire_->drops.add(DropReason::unknownSsrc);
     return std::nullopt;
@@ -66,7 +72,8 @@ std::optional<ReceiverStream::Arrived> ReceiverStream::identify(const RtpPacket&
   countRepair(*ssrc, packet, repaired->clockRate, arrivalUs);
   const auto original = packet.retransmitted(*ssrc, repaired->payloadType);
   if (!original) return std::nullopt;
-  return Arrived{*original, repaired->clockRate, repaired->name == kRedundancyCodec, true};
+  return Arrived{*original, repaired->clockRate, repaired->name == kRedundancyCodec, true,
+                 videoCodecOf(repaired->name), {}};
 }
 
 void ReceiverStream::countRepair(uint32_t ssrc, const RtpPacket& packet, uint32_t clockRate, int64_t arrivalUs) {
@@ -78,19 +85,27 @@ void ReceiverStream::countRepair(uint32_t ssrc, const RtpPacket& packet, uint32_
                                          packet.headerBytes() + packet.paddingBytes(), packet.payload().size());
 }
 
-std::optional<uint32_t> ReceiverStream::repairedSsrc(uint32_t ssrc, int payloadType) const {
+std::optional<uint32_t> ReceiverStream::repairedSsrc(const RtpPacket& packet, int payloadType,
+                                                     const HeaderExtensionIds& ids) const {
   for (const auto& [stream, retransmission] : options_.retransmissionSsrcs)
-    if (retransmission == ssrc) return stream;
+    if (retransmission == packet.ssrc()) return stream;
+  const std::string_view rid = packet.repairedRid(ids);
+  for (const auto& held : incoming_) {
+    const bool isKnown = !held->rid.empty() && held->repairs && held->repairs->ssrc == packet.ssrc();
+    if (isKnown || (!rid.empty() && held->rid == rid)) return held->ssrc;
+  }
   // Unsignalled: the stream that last had the payload type which it repairs (RFC 4588, section 5.3).
   const Incoming* newest = nullptr;
   for (const auto& held : incoming_) {
+    // Which of several layers it repairs cannot be told.
+    if (!held->rid.empty()) return std::nullopt;
     if (held->payloadType != payloadType) continue;
     if (newest == nullptr || held->statistics.lastArrivalUs() >= newest->statistics.lastArrivalUs()) newest = held.get();
   }
   return newest == nullptr ? std::nullopt : std::optional(newest->ssrc);
 }
 
-ReceiverStream::Stored ReceiverStream::store(Arrived& arrived, int64_t arrivalUs) {
+ReceiverStream::Stored ReceiverStream::store(Arrived& arrived, const HeaderExtensionIds& ids, int64_t arrivalUs) {
   const RtpPacket& packet = arrived.packet;
   Incoming& incoming = incomingFor(packet.ssrc(), arrived.clockRate);
   incoming.statistics.setClockRate(arrived.clockRate);
@@ -108,6 +123,7 @@ ReceiverStream::Stored ReceiverStream::store(Arrived& arrived, int64_t arrivalUs
     return {};
   }
   incoming.payloadType = packet.payloadType();
+  learnFrom(incoming, arrived, ids);
   const bool isFollowed = follow(incoming, arrival, arrivalUs);
   if (options_.nack) {
     if (const auto afterRequestUs = incoming.nacks.onPacket(packet.sequenceNumber(), arrivalUs)) {
@@ -134,6 +150,17 @@ bool ReceiverStream::follow(Incoming& incoming, ReceptionStatistics::Arrival arr
   }
   for (const auto& held : incoming_) held->aheadWhileLeft = 0;
   return true;
+}
+
+void ReceiverStream::learnFrom(Incoming& incoming, Arrived& arrived, const HeaderExtensionIds& ids) {
+  const RtpPacket& packet = arrived.packet;
+  if (kind_ == MediaKind::audio) {
+    if (const auto level = packet.audioLevel(ids)) loudest_ = std::max(loudest_, int{level->dBov});
+    return;
+  }
+  if (const auto rid = packet.rid(ids); incoming.rid.empty() && rid.size() <= kLongestRid) incoming.rid = rid;
+  arrived.rid = incoming.rid;
+  if (incoming.keyFrameWanted && startsKeyFrame(arrived.videoCodec, packet.payload())) incoming.keyFrameWanted = false;
 }
 
 void ReceiverStream::insert(const Arrived& arrived, int64_t arrivalUs) {
@@ -262,12 +289,6 @@ std::span<const uint8_t> ReceiverStream::transformed(FrameTransform& transform, 
   return transform.transform(info, frame.payload, out);
 }
 
-ReceiverStream::Incoming* ReceiverStream::find(uint32_t ssrc) {
-  for (const auto& held : incoming_)
-    if (held->ssrc == ssrc) return held.get();
-  return nullptr;
-}
-
 ReceiverStream::Incoming& ReceiverStream::incomingFor(uint32_t ssrc, uint32_t clockRate) {
   if (Incoming* known = find(ssrc)) return *known;
   if (incoming_.size() == kMaximumSsrcs) {
@@ -357,15 +378,37 @@ size_t ReceiverStream::takeWanted(std::span<uint16_t> requests, uint32_t& ssrc) 
   return count;
 }
 
-std::optional<uint32_t> ReceiverStream::takeKeyFrameRequest(int64_t nowUs) {
+void ReceiverStream::wantKeyFrame(std::optional<uint32_t> ssrc) {
   std::lock_guard lock(mutex_);
-  if (incoming_.empty() || nowUs - keyFrameAskedUs_ < kKeyFrameIntervalUs) return std::nullopt;
-  keyFrameAskedUs_ = nowUs;
-  ++keyFramesAsked_;
+  if (incoming_.empty()) return;
   const auto newest = std::max_element(incoming_.begin(), incoming_.end(), [](const auto& a, const auto& b) {
     return a->statistics.lastArrivalUs() < b->statistics.lastArrivalUs();
   });
-  return (*newest)->ssrc;
+  Incoming* wanted = ssrc ? find(*ssrc) : newest->get();
+  if (wanted != nullptr) wanted->keyFrameWanted = true;
+}
+
+std::optional<uint32_t> ReceiverStream::takeKeyFrameRequest(int64_t nowUs) {
+  std::lock_guard lock(mutex_);
+  for (const auto& held : incoming_) {
+    if (!held->keyFrameWanted || nowUs - held->keyFrameAskedUs < kKeyFrameIntervalUs) continue;
+    held->keyFrameWanted = false;
+    held->keyFrameAskedUs = nowUs;
+    ++held->keyFramesAsked;
+    return held->ssrc;
+  }
+  return std::nullopt;
+}
+
+int ReceiverStream::takeLoudest() {
+  std::lock_guard lock(mutex_);
+  return std::exchange(loudest_, kSilentDbov);
+}
+
+ReceiverStream::Incoming* ReceiverStream::find(uint32_t ssrc) {
+  for (const auto& held : incoming_)
+    if (held->ssrc == ssrc) return held.get();
+  return nullptr;
 }
 
 void ReceiverStream::appendReportBlocks(std::vector<ReportBlock>& blocks, int64_t nowUs) {
@@ -442,6 +485,8 @@ void ReceiverStream::appendStats(std::vector<InboundStats>& out) const {
     stats.ssrc = held->ssrc;
     stats.kind = kind_;
     stats.mid = options_.mid;
+    stats.rid = held->rid;
+    stats.pliCount = held->keyFramesAsked;
     stats.payloadType = held->payloadType;
     stats.packetsReceived = held->statistics.packetsReceived();
     stats.bytesReceived = held->statistics.bytesReceived();
@@ -467,7 +512,6 @@ void ReceiverStream::appendRepairs(const Incoming& repairs, InboundStats& stats)
 
 void ReceiverStream::appendPlayout(InboundStats& stats) const {
   stats.nackCount = nacksSent_;
-  stats.pliCount = keyFramesAsked_;
   if (!playout_) return;
   const auto [buffer, decoding] = playout_->stats();
   stats.packetsDiscarded = buffer.packetsLate + buffer.packetsSkipped;

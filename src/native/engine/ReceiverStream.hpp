@@ -16,14 +16,27 @@
 #include "ReceptionStatistics.hpp"
 #include "SenderReportTiming.hpp"
 #include "StreamOptions.hpp"
+#include "VideoPayload.hpp"
 
 namespace troupe {
 
-/** Takes the packets that a receiver gets, unparsed beyond their header. Called on the I/O thread. */
+/** A packet as a receiver got it, and what the receiver knows of it. */
+struct TappedPacket {
+  const RtpPacket& packet;
+  /** Those of the peer that it came to. */
+  const HeaderExtensionIds& ids;
+  /** The simulcast layer; empty where there are none. */
+  std::string_view rid;
+  VideoCodec codec = VideoCodec::none;
+  int64_t nowUs = 0;
+};
+
+/** Takes the packets that a receiver gets. Called on the I/O thread. */
 class PacketTap {
  public:
   virtual ~PacketTap() = default;
-  virtual void onPacket(const RtpPacket& packet, const HeaderExtensionIds& ids, int64_t nowUs) = 0;
+  /** True when it needs a key frame of the packet's stream. */
+  virtual bool onPacket(const TappedPacket& packet) = 0;
 };
 
 /**
@@ -41,6 +54,8 @@ class ReceiverStream final : public Producer, public FrameOutlet {
   /** After this time the round trip is not known any more, and requests find it out again. */
   static constexpr int64_t kRoundTripMemoryUs = 30'000'000;
   static constexpr size_t kMaximumWanted = 64;
+  static constexpr int kSilentDbov = -127;
+  static constexpr size_t kLongestRid = 15;
   /** What a retransmission takes besides the round trip: the ticks at which requests are sent. */
   static constexpr int64_t kRequestDelayUs = kTickUs + NackGenerator::kFirstRequestDelayUs;
 
@@ -61,8 +76,12 @@ class ReceiverStream final : public Producer, public FrameOutlet {
   size_t collectNacks(int64_t nowUs, std::span<uint16_t> requests, uint32_t& ssrc);
   /** Lets the next collectNacks() ask for a packet that someone else misses; at most kMaximumWanted wait. */
   void want(uint32_t ssrc, uint16_t sequenceNumber);
-  /** The SSRC to ask for a key frame, unless it was asked just now. */
+  /** Lets takeKeyFrameRequest() ask this stream of it for a key frame; without an SSRC the newest one. */
+  void wantKeyFrame(std::optional<uint32_t> ssrc);
+  /** The SSRC to ask for a key frame that is wanted, unless it was asked just now: then the wish waits. */
   std::optional<uint32_t> takeKeyFrameRequest(int64_t nowUs);
+  /** The loudest that its packets said they are since the last call, in dBov; -127 for silence. */
+  int takeLoudest();
   void appendReportBlocks(std::vector<ReportBlock>& blocks, int64_t nowUs);
   void setRoundTrip(int64_t roundTripUs, int64_t nowUs);
   bool hasPayloadType(uint8_t payloadType) const;
@@ -80,7 +99,7 @@ class ReceiverStream final : public Producer, public FrameOutlet {
 
  private:
   struct Incoming {
-    Incoming(uint32_t streamSsrc, uint32_t clockRate) : ssrc(streamSsrc), statistics(clockRate) {}
+    Incoming(uint32_t streamSsrc, uint32_t clockRate);
     uint32_t ssrc;
     int payloadType = -1;
     uint64_t retransmittedPackets = 0;
@@ -92,6 +111,11 @@ class ReceiverStream final : public Producer, public FrameOutlet {
     std::unique_ptr<Incoming> repairs;
     /** Packets that went on with it since the last one of the stream that is followed. */
     int aheadWhileLeft = 0;
+    /** Of a simulcast layer; learnt from a header extension that senders leave out once they know it arrived. */
+    std::string rid;
+    bool keyFrameWanted = false;
+    int64_t keyFrameAskedUs;
+    uint64_t keyFramesAsked = 0;
   };
   using Taps = std::vector<std::shared_ptr<PacketTap>>;
 
@@ -101,6 +125,8 @@ class ReceiverStream final : public Producer, public FrameOutlet {
     uint32_t clockRate = 0;
     bool isRedundant = false;
     bool isRetransmission = false;
+    VideoCodec videoCodec = VideoCodec::none;
+    std::string rid;
   };
   /** Where it goes from here. */
   struct Stored {
@@ -108,10 +134,11 @@ class ReceiverStream final : public Producer, public FrameOutlet {
     bool isPlayed = false;
   };
 
-  std::optional<Arrived> identify(const RtpPacket& packet, int64_t arrivalUs);
+  std::optional<Arrived> identify(const RtpPacket& packet, const HeaderExtensionIds& ids, int64_t arrivalUs);
   void countRepair(uint32_t ssrc, const RtpPacket& packet, uint32_t clockRate, int64_t arrivalUs);
   /** The stream that a retransmission belongs to. */
-  std::optional<uint32_t> repairedSsrc(uint32_t ssrc, int payloadType) const;
+  std::optional<uint32_t> repairedSsrc(const RtpPacket& packet, int payloadType, const HeaderExtensionIds& ids) const;
+  void learnFrom(Incoming& incoming, Arrived& arrived, const HeaderExtensionIds& ids);
   Incoming* find(uint32_t ssrc);
   /** A new one is followed from then on. */
   Incoming& incomingFor(uint32_t ssrc, uint32_t clockRate);
@@ -121,7 +148,7 @@ class ReceiverStream final : public Producer, public FrameOutlet {
    */
   bool follow(Incoming& incoming, ReceptionStatistics::Arrival arrival, int64_t arrivalUs);
   const CodecParameters* codecFor(uint8_t payloadType) const;
-  Stored store(Arrived& arrived, int64_t arrivalUs);
+  Stored store(Arrived& arrived, const HeaderExtensionIds& ids, int64_t arrivalUs);
   // Without the lock, since what a frame passes may take its time.
   void insert(const Arrived& arrived, int64_t arrivalUs);
   void insertRedundant(const Arrived& arrived, int64_t arrivalUs);
@@ -159,9 +186,8 @@ class ReceiverStream final : public Producer, public FrameOutlet {
   int64_t frameUs_ = JitterBuffer::kDefaultFrameUs;
   int64_t roundTripUs_ = kUnknownRoundTripUs;
   int64_t roundTripKnownUs_;
-  int64_t keyFrameAskedUs_;
   uint64_t nacksSent_ = 0;
-  uint64_t keyFramesAsked_ = 0;
+  int loudest_ = kSilentDbov;
   uint32_t wantedSsrc_ = 0;
   std::array<uint16_t, kMaximumWanted> wanted_;
   size_t wantedCount_ = 0;

@@ -151,4 +151,17 @@ bool RtcpBuilder::addFullIntraRequest(uint32_t senderSsrc, uint32_t mediaSsrc, u
   return true;
 }
 
+bool RtcpBuilder::addMaximumBitRate(uint32_t senderSsrc, uint64_t bitRate) {
+  constexpr uint8_t kApplicationLayer = 15;
+  constexpr uint64_t kMostMantissa = 0x3ffff;
+  uint8_t* at = begin(kApplicationLayer, kRtcpPayloadFeedback, kHeaderBytes + 16);
+  if (at == nullptr) return false;
+  uint32_t exponent = 0;
+  while (bitRate >> exponent > kMostMantissa) ++exponent;
+  writeU32(at, senderSsrc);
+  std::memcpy(at + 8, "REMB", 4);
+  writeU32(at + 12, exponent << 18 | static_cast<uint32_t>(bitRate >> exponent));
+  return true;
+}
+
 }  // namespace troupe

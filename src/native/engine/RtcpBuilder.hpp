@@ -24,6 +24,8 @@ class RtcpBuilder {
   bool addNack(uint32_t senderSsrc, uint32_t mediaSsrc, std::span<const uint16_t> sequenceNumbers);
   bool addPictureLoss(uint32_t senderSsrc, uint32_t mediaSsrc);
   bool addFullIntraRequest(uint32_t senderSsrc, uint32_t mediaSsrc, uint8_t command);
+  /** What a sender may use, in bit/s (draft-alvestrand-rmcat-remb-03); it holds for all that it sends. */
+  bool addMaximumBitRate(uint32_t senderSsrc, uint64_t bitRate);
 
   std::span<const uint8_t> bytes() const { return buffer_.first(size_); }
   size_t size() const { return size_; }

@@ -73,6 +73,21 @@ TEST_CASE("RTCP receiver report, PLI and FIR survive the way there and back") {
   CHECK(seen.intra[0] == std::pair<uint32_t, uint8_t>{0xcccc, 3});
 }
 
+TEST_CASE("REMB says a bit rate with 18 bits of it") {
+  std::array<uint8_t, 100> buffer{};
+  RtcpBuilder builder(buffer);
+  REQUIRE(builder.addMaximumBitRate(9, 5'000'000));
+  const auto bytes = builder.bytes();
+  REQUIRE(bytes.size() == 20);
+  CHECK(bytes[0] == (0x80 | 15));
+  CHECK(bytes[1] == 206);
+  CHECK(std::string(bytes.begin() + 12, bytes.begin() + 16) == "REMB");
+  CHECK(bytes[16] == 0);
+  const uint32_t exponent = bytes[17] >> 2;
+  const uint32_t mantissa = (bytes[17] & 3u) << 16 | bytes[18] << 8 | bytes[19];
+  CHECK((uint64_t{mantissa} << exponent) == 5'000'000);
+}
+
 TEST_CASE("a NACK packs neighbours into one entry and goes over the wrap") {
   std::array<uint8_t, 200> buffer{};
   RtcpBuilder builder(buffer);

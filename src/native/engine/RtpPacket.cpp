@@ -115,6 +115,8 @@ std::string_view RtpPacket::mid(const HeaderExtensionIds& ids) const { return te
 
 std::string_view RtpPacket::rid(const HeaderExtensionIds& ids) const { return text(ids.rid); }
 
+std::string_view RtpPacket::repairedRid(const HeaderExtensionIds& ids) const { return text(ids.repairedRid); }
+
 std::optional<RtpAudioLevel> RtpPacket::audioLevel(const HeaderExtensionIds& ids) const {
   const auto value = extension(ids.audioLevel);
   if (value.empty()) return std::nullopt;

@@ -12,8 +12,10 @@
 
 namespace troupe {
 
-/** Largest packet we send, and largest that a history or a forwarder takes. */
+/** Largest packet of our own that we send. */
 inline constexpr size_t kMaximumRtpPacketBytes = 1200;
+/** Largest that a forwarder makes: of 1200 bytes at its source it may have grown by extensions and a repair's number. */
+inline constexpr size_t kMaximumForwardedPacketBytes = 1280;
 inline constexpr size_t kRtpFixedHeaderBytes = 12;
 
 enum class RtpParseError : uint8_t { none, truncated, badVersion, badExtension, badPadding };
@@ -66,6 +68,8 @@ class RtpPacket {
   std::span<const uint8_t> extension(uint8_t id) const;
   std::string_view mid(const HeaderExtensionIds& ids) const;
   std::string_view rid(const HeaderExtensionIds& ids) const;
+  /** Of the stream that this retransmission repairs. */
+  std::string_view repairedRid(const HeaderExtensionIds& ids) const;
   std::optional<RtpAudioLevel> audioLevel(const HeaderExtensionIds& ids) const;
   std::optional<uint16_t> transportSequenceNumber(const HeaderExtensionIds& ids) const;
   /** 24 bits, 6.18 fixed-point seconds. */

@@ -15,8 +15,8 @@ constexpr uint8_t kOneByteMaximumId = 14;
 size_t aligned(size_t bytes) { return (bytes + 3) & ~size_t{3}; }
 }  // namespace
 
-RtpPacketBuilder::RtpPacketBuilder(std::span<uint8_t> buffer, const RtpHeader& header)
-    : buffer_(buffer.first(std::min(buffer.size(), kMaximumRtpPacketBytes))) {
+RtpPacketBuilder::RtpPacketBuilder(std::span<uint8_t> buffer, const RtpHeader& header, size_t maximumBytes)
+    : buffer_(buffer.first(std::min(buffer.size(), maximumBytes))) {
   if (buffer_.size() < kRtpFixedHeaderBytes) {
     buffer_ = {};
     return;

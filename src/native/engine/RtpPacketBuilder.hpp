@@ -20,11 +20,11 @@ struct RtpHeader {
 
 /**
  * Order of calls: constructor, any add..., payload(), finish(). Nothing is written beyond the buffer or beyond
- * {@link kMaximumRtpPacketBytes}. The two-byte extension form is used only when an element needs it.
+ * `maximumBytes`. The two-byte extension form is used only when an element needs it.
  */
 class RtpPacketBuilder {
  public:
-  RtpPacketBuilder(std::span<uint8_t> buffer, const RtpHeader& header);
+  RtpPacketBuilder(std::span<uint8_t> buffer, const RtpHeader& header, size_t maximumBytes = kMaximumRtpPacketBytes);
 
   /** False when it does not fit, the id is 0 (not negotiated) or the value has no valid length; nothing is added. */
   bool addExtension(uint8_t id, std::span<const uint8_t> value);

@@ -22,8 +22,8 @@ struct TestPacket {
 /** The bytes of a packet without extensions. */
 inline std::vector<uint8_t> bytesOf(const TestPacket& packet) {
   const RtpHeader header{packet.payloadType, packet.marker, packet.sequenceNumber, packet.timestamp, packet.ssrc};
-  std::vector<uint8_t> bytes(kMaximumRtpPacketBytes);
-  RtpPacketBuilder builder(bytes, header);
+  std::vector<uint8_t> bytes(kMaximumForwardedPacketBytes);
+  RtpPacketBuilder builder(bytes, header, bytes.size());
   const auto room = builder.payload();
   std::copy(packet.payload.begin(), packet.payload.end(), room.begin());
   bytes.resize(builder.finish(packet.payload.size()));

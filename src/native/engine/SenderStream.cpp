@@ -5,9 +5,9 @@
 #include <utility>
 
 #include "Audio.hpp"
-#include "Bytes.hpp"
 #include "NtpTime.hpp"
 #include "RandomNumber.hpp"
+#include "Retransmission.hpp"
 #include "RtpPacketBuilder.hpp"
 
 namespace troupe {
@@ -18,8 +18,6 @@ namespace {
 constexpr size_t kNoHistory = 1;
 constexpr size_t kHistoryPackets = 128;
 constexpr size_t kHistoryBytes = 32 * 1024;
-/** RFC 4588, section 4: the original sequence number stands before the original payload. */
-constexpr size_t kOriginalNumberBytes = 2;
 
 }  // namespace
 
@@ -193,18 +191,10 @@ void SenderStream::onNack(uint16_t sequenceNumber, int64_t nowUs) {
 }
 
 size_t SenderStream::wrap(std::span<const uint8_t> packet, std::span<uint8_t> buffer) {
-  RtpPacket original;
-  if (packet.empty() || packet.size() + kOriginalNumberBytes > buffer.size() ||
-      RtpPacket::parse(packet, original) != RtpParseError::none)
-    return 0;
-  const size_t header = original.headerBytes();
-  std::memcpy(buffer.data(), packet.data(), header);
-  buffer[1] = static_cast<uint8_t>((packet[1] & 0x80) | options_.retransmission->payloadType);
-  writeU16(&buffer[2], nextRetransmissionNumber_++);
-  writeU32(&buffer[8], options_.retransmission->ssrc);
-  writeU16(&buffer[header], original.sequenceNumber());
-  std::memcpy(&buffer[header + kOriginalNumberBytes], packet.data() + header, packet.size() - header);
-  return packet.size() + kOriginalNumberBytes;
+  const auto& repair = *options_.retransmission;
+  const size_t size = writeRetransmission(packet, {repair.ssrc, repair.payloadType, nextRetransmissionNumber_}, buffer);
+  if (size > 0) ++nextRetransmissionNumber_;
+  return size;
 }
 
 void SenderStream::onPictureLoss() {

@@ -12,6 +12,9 @@ namespace troupe {
 
 enum class MediaKind : uint8_t { audio, video };
 
+/** Hz: that of the RTP clock of every video codec. */
+inline constexpr uint32_t kVideoClockRate = 90'000;
+
 struct CodecParameters {
   uint8_t payloadType = 0;
   /** Lower-case. */
@@ -32,6 +35,8 @@ struct ReceiverOptions {
   std::vector<std::pair<uint32_t, uint32_t>> retransmissionSsrcs;
   int minimumDelayMs = 20;
   int maximumDelayMs = 400;
+  /** What its sender is told that it may use (REMB), in bit/s; 0 tells it nothing. */
+  uint64_t maximumBitRate = 0;
 };
 
 struct SenderOptions {
@@ -70,6 +75,11 @@ struct ForwardingOptions {
   /** At the receiver, and at the far peer. */
   std::vector<std::pair<uint8_t, uint8_t>> payloadTypes;
   bool nack = false;
+  /** RTX: its SSRC (0 for none), and the payload types at the far peer with those of their retransmissions. */
+  uint32_t retransmissionSsrc = 0;
+  std::vector<std::pair<uint8_t, uint8_t>> retransmissionPayloadTypes;
+  /** The simulcast layer that is wanted, where the source has layers. */
+  std::string layer;
 };
 
 /** WebRTC's names; times in seconds unless said otherwise. */
@@ -78,6 +88,8 @@ struct InboundStats {
   uint32_t ssrc = 0;
   MediaKind kind = MediaKind::audio;
   std::string mid;
+  /** The simulcast layer; empty for none. */
+  std::string rid;
   int payloadType = 0;
   uint64_t packetsReceived = 0;
   uint64_t bytesReceived = 0;
