@@ -1,8 +1,7 @@
 import { type Logger, randomId } from "../core/index.ts";
-import type { EngineReceiver } from "../native/index.ts";
 import type { Member } from "./Member.ts";
-import type { Audible } from "./Negotiation.ts";
-import { type ConnectionEventType, connectionNotify } from "./notify.ts";
+import { type ConnectionEventType, connectionNotify, layerNotify } from "./notify.ts";
+import type { Publication } from "./Upstreams.ts";
 
 /** Who comes, stays and goes, once for each and not once for each who is told. */
 export type ChannelListener = (eventType: ConnectionEventType, event: Record<string, unknown>) => void;
@@ -41,6 +40,9 @@ export class Channel {
     this.#members.set(member.identity.connectionId, member);
     member.events.on("connected", () => this.#connected(member));
     member.events.on("upstream", () => this.#refresh());
+    member.events.on("layer", (change) => {
+      if (change.previous !== "") member.tell("notify", layerNotify(change));
+    });
     member.events.on("minute", () => this.#notify("connection.updated", member));
     member.events.on("message", (label, data) => this.#forward(member, label, data));
     let wasConnected = false;
@@ -48,7 +50,7 @@ export class Channel {
       wasConnected = true;
     });
     member.events.on("left", (reason) => this.#left(member, wasConnected, reason));
-    await member.start(() => this.#audibleTo(member));
+    await member.start(() => this.#wantedBy(member));
   }
 
   /** Sends a `push` to every connected member, or to one. Gives how many it went to. */
@@ -86,7 +88,7 @@ export class Channel {
     if (this.#members.size === 0) this.#onEmpty();
   }
 
-  /** Members of one bundle are one party on several connections: they neither hear nor hear of each other. */
+  /** Members of one bundle are one party on several connections: they neither get nor hear of each other. */
   #others(member: Member): Member[] {
     const { bundleId } = member.identity;
     return this.#connectedMembers().filter(
@@ -94,16 +96,14 @@ export class Channel {
     );
   }
 
-  #audibleTo(member: Member): Audible {
-    const audible = new Map<string, EngineReceiver>();
-    for (const other of this.#others(member)) {
-      if (other.receiver && member.hears(other)) audible.set(other.identity.connectionId, other.receiver);
-    }
-    return audible;
+  #wantedBy(member: Member): Publication[] {
+    return this.#others(member).flatMap((other) =>
+      other.publications.filter(({ kind }) => member.wants(other, kind)),
+    );
   }
 
   #refresh(): void {
-    for (const member of this.#members.values()) member.hear(this.#audibleTo(member));
+    for (const member of this.#members.values()) member.get(this.#wantedBy(member));
   }
 
   #notify(eventType: ConnectionEventType, about: Member): void {

@@ -3,6 +3,8 @@ import { type PeerTransport, Session } from "../webrtc/index.ts";
 import { type MediaOverrides, overrideMedia, readAccessToken } from "./accessToken.ts";
 import { type BoundedSocket, CloseCode } from "./BoundedSocket.ts";
 import type { Channels } from "./Channels.ts";
+import type { SimulcastEncoding } from "./encodings.ts";
+import { layerMethods } from "./layerMethods.ts";
 import type { StageLimits } from "./limits.ts";
 import { Member, type MemberTimes } from "./Member.ts";
 import { type ConnectMessage, connectSchema, parseJson } from "./messages.ts";
@@ -41,6 +43,8 @@ export interface EntranceOptions {
     | undefined;
   createTransport: () => PeerTransport;
   channels: Channels;
+  /** The layers of senders that want simulcast. */
+  encodings: readonly SimulcastEncoding[];
   limits: StageLimits;
   times: MemberTimes;
   log: Logger;
@@ -90,7 +94,7 @@ export class Entrance {
     trusted: boolean,
     signal: AbortSignal,
   ): Promise<void> {
-    const { limits, channels, times, log } = this.#options;
+    const { limits, channels, encodings, times, log } = this.#options;
     const wish = readConnect(text, limits);
     const connectionId = randomId();
     const allowed = await this.#authenticate(wish, connectionId, remoteAddress, trusted, signal);
@@ -103,9 +107,10 @@ export class Entrance {
     let member: Member;
     try {
       session = new Session({ transport: this.#options.createTransport(), role: "offerer", log });
+      const methods = new Map([...this.#options.methods, ...layerMethods(connect, channels)]);
       const { metadata } = allowed;
-      const { methods } = this.#options;
-      member = new Member({ identity, connect, metadata, methods, socket, session, limits, times, log });
+      const common = { socket, session, limits, times, log };
+      member = new Member({ identity, connect, metadata, methods, encodings, ...common });
     } catch (error) {
       session?.close();
       channels.release(channel);
@@ -185,8 +190,7 @@ function identify(connect: ConnectMessage, connectionId: string, sessionId: stri
     clientId: connect.client_id ?? connectionId,
     bundleId: connect.bundle_id ?? connectionId,
     audio: connect.audio !== false,
-    // There is no video here, whatever the client wished.
-    video: false,
+    video: connect.video !== false,
     notifyMetadata: connect.signaling_notify_metadata,
     createdAtMs: Date.now(),
   };

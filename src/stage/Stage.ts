@@ -6,6 +6,7 @@ import { callApi } from "./api.ts";
 import { BoundedSocket } from "./BoundedSocket.ts";
 import { Channels } from "./Channels.ts";
 import { type AuthenticateRequest, type AuthenticateResult, Entrance } from "./Entrance.ts";
+import { DEFAULT_ENCODINGS, simulcastEncodingSchema } from "./encodings.ts";
 import { Feed, type FeedMessage } from "./feed.ts";
 import { HttpServer } from "./HttpServer.ts";
 import { type StageLimits, stageLimitsSchema } from "./limits.ts";
@@ -46,6 +47,11 @@ export interface StageOptions {
   pingIntervalMs?: number;
   /** How long a member may stay, in ms; 0, the default, for ever. */
   lifetimeMs?: number;
+  /**
+   * The layers of senders that want simulcast: three, each half the width and height of the next, when left out. A
+   * layer can have another codec than was asked for, or be off (`active: false`).
+   */
+  simulcastEncodings?: z.input<typeof simulcastEncodingSchema>[];
   /** Makes the transport of each connection; the native one when left out. */
   createTransport?: () => PeerTransport;
   log?: Logger;
@@ -80,6 +86,11 @@ const optionsSchema = z.strictObject({
   allowedOrigins: z.array(z.string()).default([]),
   pingIntervalMs: milliseconds.min(10, "at least 10").default(5000),
   lifetimeMs: milliseconds.default(0),
+  simulcastEncodings: z
+    .array(simulcastEncodingSchema)
+    .min(1, "1 to 3 layers")
+    .max(3, "1 to 3 layers")
+    .default([...DEFAULT_ENCODINGS]),
   createTransport: anyFunction.optional(),
   log: z.custom<Logger>().optional(),
 });
@@ -143,6 +154,7 @@ export class Stage {
           : (request) => askWebhook(authenticationWebhookUrl, request)),
       createTransport: options.createTransport ?? (() => new NativePeerTransport({ controlling: true })),
       channels,
+      encodings: checked.simulcastEncodings,
       limits,
       times: {
         pingMs: checked.pingIntervalMs,

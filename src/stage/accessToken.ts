@@ -1,6 +1,7 @@
 import { errors, jwtVerify } from "jose";
 import { z } from "zod";
 import { TroupeError } from "../core/index.ts";
+import { videoCodecType } from "./encodings.ts";
 import type { ConnectMessage } from "./messages.ts";
 
 /** Tokens are short; a longer one is not worth its parsing. */
@@ -13,7 +14,7 @@ const claimsSchema = z.looseObject({
   audio_codec_type: z.string().max(16).optional(),
   audio_bit_rate: z.number().min(6).max(510).optional(),
   video: z.boolean().optional(),
-  video_codec_type: z.string().max(16).optional(),
+  video_codec_type: videoCodecType.optional(),
   video_bit_rate: z.number().min(1).max(50_000).optional(),
 });
 

@@ -44,6 +44,10 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
     findChannel(context, channel_id).push(data, connection_id);
     return {};
   },
+  "Sora_20241218.RequestKeyFrame": (body, context) => {
+    findMember(context, parse(connection, body)).requestKeyFrame();
+    return {};
+  },
   "Sora_20170529.GetStatsConnection": async (body, context) => {
     const member = findMember(context, parse(connection, body));
     return { ...describe(member), client_stats: await member.requestStats() };

@@ -1,12 +1,13 @@
 import { z } from "zod";
 import { TroupeError } from "../core/index.ts";
+import { requestedRid, type SimulcastEncoding, simulcastRid, videoWishSchema } from "./encodings.ts";
 import { forwardingFilterSchema } from "./forwarding.ts";
 
 /** Deeper nesting than this is refused before it is parsed: writing it out again could overflow the stack. */
 const MAXIMUM_NESTING = 64;
 
 const identifier = z.string().min(1).max(255);
-const codec = z.looseObject({
+const audioWishSchema = z.looseObject({
   codec_type: z.string().max(16).optional(),
   bit_rate: z.number().min(0).max(50_000).optional(),
 });
@@ -49,8 +50,22 @@ export const connectSchema = z.looseObject({
   metadata: z.unknown().optional(),
   signaling_notify_metadata: z.unknown().optional(),
   sora_client: z.string().max(512).optional(),
-  audio: z.union([z.boolean(), codec.extend({ opus_params: opusParametersSchema.optional() })]).default(true),
-  video: z.union([z.boolean(), codec]).default(true),
+  audio: z
+    .union([z.boolean(), audioWishSchema.extend({ opus_params: opusParametersSchema.optional() })])
+    .default(true),
+  video: z.union([z.boolean(), videoWishSchema]).default(true),
+  /** Older clients say which layer they want in an object. */
+  simulcast: z
+    .union([z.boolean(), z.looseObject({})])
+    .default(false)
+    .transform((wish) => wish !== false),
+  simulcast_rid: simulcastRid.optional(),
+  simulcast_request_rid: requestedRid.optional(),
+  spotlight: z.boolean().default(false),
+  spotlight_number: z.int().min(1).max(8).optional(),
+  spotlight_focus_rid: requestedRid.optional(),
+  spotlight_unfocus_rid: requestedRid.optional(),
+  redirect: z.boolean().optional(),
   data_channel_signaling: z.boolean().optional(),
   ignore_disconnect_websocket: z.boolean().optional(),
   data_channels: z.array(dataChannelSchema).max(256).default([]),
@@ -98,10 +113,11 @@ export interface OfferMessage {
   connection_id: string;
   metadata?: unknown;
   config: { iceServers: { urls: string[] }[]; iceTransportPolicy: "all" };
-  mid: { audio?: string };
-  simulcast: false;
-  simulcast_multicodec: false;
-  spotlight: false;
+  mid: { audio?: string; video?: string };
+  simulcast: boolean;
+  simulcast_multicodec: boolean;
+  spotlight: boolean;
+  encodings?: readonly SimulcastEncoding[];
   data_channel_signaling: boolean;
   ignore_disconnect_websocket: boolean;
   data_channels?: OfferedDataChannel[];

@@ -1,3 +1,5 @@
+import type { LayerSwitch } from "./Downstreams.ts";
+
 /** Who a member is, as the others are told. */
 export interface MemberIdentity {
   readonly role: "sendonly" | "recvonly" | "sendrecv";
@@ -49,6 +51,27 @@ export function connectionNotify(
       connection_id: other.connectionId,
       ...metadataOf(other),
     })),
+  };
+}
+
+/** `simulcast.switched`, for who gets another layer of a sender now. */
+export function layerNotify(
+  { senderId, requested, current, previous }: LayerSwitch,
+  nowMs = Date.now(),
+): Record<string, unknown> {
+  return {
+    type: "notify",
+    event_type: "simulcast.switched",
+    timestamp: new Date(nowMs).toISOString(),
+    sender_connection_id: senderId,
+    priority: current > previous ? "higher" : "lower",
+    // Another layer than the one that was asked for means that the sender does not send that one.
+    trigger: current === requested ? "receiver" : "sender",
+    rpc_rids: [],
+    auto_rids: [],
+    request_rid: requested,
+    current_rid: current,
+    previous_rid: previous,
   };
 }
 

@@ -2,6 +2,7 @@ import PQueue from "p-queue";
 import { z } from "zod";
 import { type Logger, randomId, TroupeError } from "../core/index.ts";
 import type { AuthenticateRequest, AuthenticateResult } from "./Entrance.ts";
+import { videoCodecType } from "./encodings.ts";
 
 /** What the receiver of a webhook may answer, in bytes. */
 const MAXIMUM_REPLY_BYTES = 64 * 1024;
@@ -17,7 +18,7 @@ const verdictSchema = z.looseObject({
   audio_codec_type: z.string().max(16).optional(),
   audio_bit_rate: z.number().min(6).max(510).optional(),
   video: z.boolean().optional(),
-  video_codec_type: z.string().max(16).optional(),
+  video_codec_type: videoCodecType.optional(),
   video_bit_rate: z.number().min(1).max(50_000).optional(),
 });
 

@@ -59,6 +59,8 @@ export class Offerer {
       opus: options.opus,
       redundancy: options.redundancy,
       noSender: options.noSender ?? false,
+      rids: options.rids,
+      maximumBitRate: options.maximumBitRate,
     });
     const line = this.#placeFor(options);
     line.transceiver = transceiver;
@@ -189,6 +191,7 @@ export class Offerer {
       codecs: line.codecs,
       extensions: this.#extensions(line),
       track,
+      rids: transceiver?.rids,
     };
   }
 }

@@ -46,6 +46,8 @@ export interface SessionTransceiverOptions {
   opus: Partial<OpusParameters> | undefined;
   redundancy: number | undefined;
   noSender: boolean;
+  rids?: readonly string[];
+  maximumBitRate?: number;
   cname: string;
   newSsrc: () => number;
   jitterBuffer: JitterBufferBounds;
@@ -71,6 +73,9 @@ export class SessionTransceiver implements Transceiver {
   readonly kind: MediaKind;
   readonly cname: string;
   readonly trackId = randomId(12);
+  /** The simulcast layers that it takes in; none without simulcast. */
+  readonly rids: readonly string[];
+  readonly #maximumBitRate: number | undefined;
   readonly #peer: EnginePeer;
   readonly #newSsrc: () => number;
   readonly #jitterBuffer: JitterBufferBounds;
@@ -115,6 +120,8 @@ export class SessionTransceiver implements Transceiver {
     this.redundancy = options.redundancy;
     this.noSender = options.noSender;
     this.cname = options.cname;
+    this.rids = options.rids ?? [];
+    this.#maximumBitRate = options.maximumBitRate;
   }
 
   get nack(): boolean {
@@ -219,13 +226,11 @@ export class SessionTransceiver implements Transceiver {
       codecs: this.codecs.map(engineCodec),
       nack: this.nack,
       ...this.#jitterBuffer,
-      ...(this.#isRepaired ? { retransmissionSsrcs: this.#remoteRetransmissionSsrcs } : {}),
+      ...(this.#remoteRetransmissionSsrcs.length > 0
+        ? { retransmissionSsrcs: this.#remoteRetransmissionSsrcs }
+        : {}),
+      ...(this.#maximumBitRate ? { maximumBitRate: this.#maximumBitRate } : {}),
     };
-  }
-
-  /** Whether audio comes again as RTX. Video is passed on as it comes, its repairs too. */
-  get #isRepaired(): boolean {
-    return this.kind === "audio" && this.#remoteRetransmissionSsrcs.length > 0;
   }
 
   #endReceiver(): void {
@@ -236,9 +241,10 @@ export class SessionTransceiver implements Transceiver {
     this.#announced = false;
   }
 
-  /** Whether audio that we send is to be sent again as RTX. A forwarder passes repairs on under SSRCs of its own. */
+  /** Whether what we send, or a forwarder in our place, is to be sent again as RTX. */
   get #repairs(): boolean {
-    return this.kind === "audio" && !this.noSender && this.#sending?.retransmission !== undefined;
+    if (this.noSender) return this.kind === "video" && this.codecs.some(({ name }) => name === "rtx");
+    return this.kind === "audio" && this.#sending?.retransmission !== undefined;
   }
 
   get #sending(): SendingCodecs | undefined {

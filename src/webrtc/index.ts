@@ -7,10 +7,11 @@ export type {
   TransportChannelEvents,
 } from "./PeerTransport.ts";
 export { Session } from "./Session.ts";
-export { OPUS, RED } from "./sdp/codecs.ts";
+export { engineCodec, OPUS, RED, VIDEO_CODECS } from "./sdp/codecs.ts";
 export type { StatsReport } from "./stats.ts";
 export type {
   AnswerChoice,
+  MediaKind,
   OfferedLine,
   SdpCodec,
   Transceiver,

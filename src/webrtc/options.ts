@@ -28,6 +28,11 @@ const schema = z.object({
   redundancy: z.int().min(0).max(2).optional(),
   mid: token.optional(),
   noSender: z.boolean().optional(),
+  rids: z
+    .array(z.string().regex(/^[a-zA-Z0-9]{1,15}$/, "1 to 15 letters or digits"))
+    .max(4)
+    .optional(),
+  maximumBitRate: z.int().min(0).max(1_000_000_000).optional(),
 });
 
 /** @throws TroupeError INVALID_OPTION that names the field. */

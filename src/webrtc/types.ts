@@ -53,6 +53,8 @@ export interface Transceiver {
   readonly remoteSsrcs: readonly number[];
   /** The SSRC of what we send. */
   readonly localSsrc: number;
+  /** The SSRC of what is sent again as RTX; undefined where that was not agreed. */
+  readonly localRetransmissionSsrc: number | undefined;
   /** The RTCP canonical name that goes with it. */
   readonly cname: string;
   /** Whether generic NACK was agreed. */
@@ -86,6 +88,10 @@ export interface TransceiverOptions {
   mid?: string;
   /** Announce an SSRC but leave sending to a forwarder. */
   noSender?: boolean;
+  /** The simulcast layers to take in, as r0 (RFC 8853); without simulcast none. */
+  rids?: string[];
+  /** What the far side is told that it may send (REMB), in bit/s; nothing when left out. */
+  maximumBitRate?: number;
 }
 
 /** An m-line of an offer, as `choose` sees it. */

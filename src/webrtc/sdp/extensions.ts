@@ -12,7 +12,7 @@ export interface HeaderExtension {
  * have it. Transport-wide sequence numbers are taken only where the feedback that they are for is agreed.
  */
 const KNOWN: readonly {
-  name: keyof HeaderExtensionIds | "repairedRid";
+  name: keyof HeaderExtensionIds;
   uri: string;
   id: number;
   kinds: readonly MediaKind[];
@@ -63,7 +63,7 @@ export function extensionIds(agreed: Iterable<HeaderExtension>): HeaderExtension
   const ids: HeaderExtensionIds = {};
   for (const { id, uri } of agreed) {
     const name = KNOWN.find((one) => one.uri === uri)?.name;
-    if (name && name !== "repairedRid") ids[name] = id;
+    if (name) ids[name] = id;
   }
   return ids;
 }

@@ -25,6 +25,8 @@ export type WrittenLine =
       codecs: readonly SdpCodec[];
       extensions: readonly HeaderExtension[];
       track: WrittenTrack | null;
+      /** Simulcast layers that we take (RFC 8853); none without simulcast. */
+      rids?: readonly string[];
     }
   | {
       form: "application";
@@ -148,6 +150,7 @@ function media(line: Extract<WrittenLine, { form: "media" }>): object {
     rtcpFb: line.codecs.flatMap(({ payloadType, feedback = [] }) =>
       feedback.map((type) => ({ payload: payloadType, type })),
     ),
+    ...(line.rids?.length ? layerAttributes(line.rids) : {}),
     ...(line.track ? trackAttributes(line.track) : {}),
   };
 }
@@ -158,6 +161,13 @@ function rtpmap({ payloadType, name, clockRate, channels }: SdpCodec): object {
     codec: writtenName(name),
     rate: clockRate,
     ...(channels > 1 ? { encoding: channels } : {}),
+  };
+}
+
+function layerAttributes(rids: readonly string[]): object {
+  return {
+    rids: rids.map((id) => ({ id, direction: "recv" })),
+    simulcast: { dir1: "recv", list1: rids.join(";") },
   };
 }
 
