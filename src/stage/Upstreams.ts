@@ -4,7 +4,7 @@ import type { MediaKind, SdpCodec, Session, Transceiver } from "../webrtc/index.
 import { type SimulcastEncoding, videoCodecs } from "./encodings.ts";
 import type { ConnectMessage } from "./messages.ts";
 
-export const OPUS_PAYLOAD_TYPE = 111;
+const OPUS_PAYLOAD_TYPE = 111;
 
 /** What senders are told that they may use where they named no bit rate, in kbit/s; and what sound takes beside it. */
 const VIDEO_KBITS = 5000;

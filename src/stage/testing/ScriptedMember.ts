@@ -132,8 +132,9 @@ export class ScriptedMember {
   }
 
   #answer(sdp: string): string {
-    const answer = this.session.acceptOffer(sdp, ({ canSend, canReceive }) => ({
-      send: canSend && !canReceive ? { streamId: "test" } : undefined,
+    const answer = this.session.acceptOffer(sdp, ({ canSend, canReceive, kind }) => ({
+      // Video comes from a ScriptedCamera.
+      send: canSend && !canReceive ? { streamId: "test", noSender: kind === "video" } : undefined,
     }));
     for (const transceiver of this.session.transceivers) {
       if (transceiver.sender) transceiver.setProducer(this.source);

@@ -12,8 +12,30 @@ export interface PythonOptions {
   role?: "sendrecv" | "sendonly" | "recvonly";
   /** Hexadecimal bytes behind each encoded frame of audio, put on and taken off by an encoded transform. */
   trailer?: string;
+  /** What it shows; it has no pictures to send when left out. Whether it asks for video is in `extra`. */
+  camera?: Camera;
   /** More arguments of create_connection. */
   extra?: object;
+}
+
+/** A source of pictures of one colour. */
+export interface Camera {
+  width: number;
+  height: number;
+  fps: number;
+  /** Blue, green and red, 0 to 255. */
+  color: [number, number, number];
+}
+
+/** A video track as a party sees it. */
+export interface SeenTrack {
+  /** The connection_id of its sender. */
+  stream_id: string;
+  frames: number;
+  width: number;
+  height: number;
+  /** Mean of the last picture's first corner. */
+  color: number[];
 }
 
 /** A client on Sora's Python SDK, in a process of its own. */
@@ -80,6 +102,20 @@ export class PythonParty implements Party {
   async heard(): Promise<Int16Array> {
     const { pcm } = await this.#ask({ command: "heard" }, "heard");
     return fromBase64(String(pcm));
+  }
+
+  /** The video tracks so far. */
+  async seen(): Promise<SeenTrack[]> {
+    const { tracks } = await this.#ask({ command: "seen" }, "seen");
+    return tracks as SeenTrack[];
+  }
+
+  /** The engines for video that the SDK knows, each with its codecs. */
+  async capability(): Promise<
+    { name: string; codecs: { type: string; decoder: boolean; encoder: boolean }[] }[]
+  > {
+    const { engines } = await this.#ask({ command: "capability" }, "capability");
+    return engines as [];
   }
 
   async send(label: string, text: string): Promise<void> {

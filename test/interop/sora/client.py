@@ -9,7 +9,15 @@ import threading
 import time
 
 import numpy as np
-from sora_sdk import Sora, SoraAudioFrameTransformer, SoraAudioStreamSink, SoraTransformableFrameDirection
+from sora_sdk import (
+    Sora,
+    SoraAudioFrameTransformer,
+    SoraAudioStreamSink,
+    SoraDegradationPreference,
+    SoraTransformableFrameDirection,
+    SoraVideoSink,
+    get_video_codec_capability,
+)
 
 SAMPLE_RATE = 16000
 FRAME = SAMPLE_RATE // 100
@@ -57,6 +65,51 @@ class Player(threading.Thread):
             time.sleep(max(0, due - time.monotonic()))
 
 
+class Camera(threading.Thread):
+    """Shows one colour, with a square of noise in it that keeps an encoder busy."""
+
+    def __init__(self, source, width, height, fps, color):
+        super().__init__(daemon=True)
+        self.source = source
+        self.fps = fps
+        self.picture = np.full((height, width, 3), color, dtype=np.uint8)
+        self.running = True
+
+    def run(self):
+        side = self.picture.shape[0] // 4
+        noise = np.random.default_rng(1)
+        due = time.monotonic()
+        while self.running:
+            self.picture[-side:, -side:] = noise.integers(0, 256, (side, side, 3), dtype=np.uint8)
+            self.source.on_captured(self.picture)
+            due += 1 / self.fps
+            time.sleep(max(0, due - time.monotonic()))
+
+
+class Eye:
+    """Counts the pictures on the video tracks, and looks at the last of each."""
+
+    def __init__(self):
+        self.tracks = []
+
+    def on_track(self, track):
+        if track.kind != "video":
+            return
+        seen = {"stream_id": track.stream_id, "frames": 0, "width": 0, "height": 0, "color": []}
+        sink = SoraVideoSink(track)
+        sink.on_frame = lambda frame: self.look(seen, frame.data())
+        self.tracks.append((track, sink, seen))
+
+    def look(self, seen, picture):
+        seen["height"], seen["width"] = picture.shape[:2]
+        corner = picture[: seen["height"] // 4, : seen["width"] // 4]
+        seen["color"] = [int(value) for value in corner.reshape(-1, 3).mean(axis=0)]
+        seen["frames"] += 1
+
+    def seen(self):
+        return [dict(seen) for _, _, seen in self.tracks]
+
+
 class Ear:
     """Keeps what comes on the audio tracks. Stream sinks, since the plain one's read holds the interpreter lock."""
 
@@ -101,23 +154,30 @@ def trailing(trailer):
     return transformer
 
 
-def as_bytes(extra):
-    """PEM comes as text and is wanted as bytes."""
-    return {name: value.encode() if name in ("ca_cert", "client_cert", "client_key") else value for name, value in extra.items()}
+def as_arguments(extra):
+    """PEM comes as text and is wanted as bytes, and members of enumerations come by their names."""
+    pem = ("ca_cert", "client_cert", "client_key")
+    arguments = {name: value.encode() if name in pem else value for name, value in extra.items()}
+    if "degradation_preference" in arguments:
+        arguments["degradation_preference"] = SoraDegradationPreference[arguments["degradation_preference"]]
+    return arguments
 
 
 sora = Sora()
 ear = Ear()
+eye = Eye()
 sends = options["role"] != "recvonly"
 source = sora.create_audio_source(channels=1, sample_rate=SAMPLE_RATE) if sends else None
 trailer = np.frombuffer(bytes.fromhex(options.get("trailer", "")), dtype=np.uint8)
 transform = {"audio_frame_transformer": trailing(trailer)} if len(trailer) else {}
+picture_source = sora.create_video_source() if "camera" in options else None
 connection = sora.create_connection(
     signaling_urls=options["urls"],
     role=options["role"],
     channel_id=options["channel"],
     audio_source=source,
-    **{"audio": True, "video": False, **transform, **as_bytes(options.get("extra", {}))},
+    video_source=picture_source,
+    **{"audio": True, "video": False, **transform, **as_arguments(options.get("extra", {}))},
 )
 disconnected = threading.Event()
 own_id = None
@@ -139,10 +199,15 @@ def on_disconnect(code, message):
     disconnected.set()
 
 
+def on_track(track):
+    ear.on_track(track)
+    eye.on_track(track)
+
+
 connection.on_set_offer = on_set_offer
 connection.on_notify = on_notify
 connection.on_push = lambda raw: emit("push", message=json.loads(raw))
-connection.on_track = ear.on_track
+connection.on_track = on_track
 connection.on_data_channel = lambda label: emit("data_channel", label=label)
 connection.on_message = lambda label, data: emit("message", label=label, data=base64.b64encode(data).decode())
 connection.on_switched = lambda raw: emit("switched", message=json.loads(raw))
@@ -159,7 +224,22 @@ connection.on_signaling_message = on_signaling_message
 player = Player(source) if sends else None
 if player:
     player.start()
+camera = Camera(picture_source, **options["camera"]) if picture_source else None
+if camera:
+    camera.start()
 connection.connect()
+
+
+def codecs_of_engines():
+    return [
+        {
+            "name": engine.name,
+            "codecs": [
+                {"type": codec.type.name, "decoder": codec.decoder, "encoder": codec.encoder} for codec in engine.codecs
+            ],
+        }
+        for engine in get_video_codec_capability().engines
+    ]
 
 
 def obey(command):
@@ -170,6 +250,10 @@ def obey(command):
         ear.clear()
     elif name == "heard":
         emit("heard", id=command["id"], pcm=base64.b64encode(ear.heard().tobytes()).decode())
+    elif name == "seen":
+        emit("seen", id=command["id"], tracks=eye.seen())
+    elif name == "capability":
+        emit("capability", id=command["id"], engines=codecs_of_engines())
     elif name == "send":
         sent = connection.send_data_channel(command["label"], base64.b64decode(command["data"]))
         emit("sent", id=command["id"], sent=sent)
@@ -185,6 +269,9 @@ def obey(command):
 for line in sys.stdin:
     if not obey(json.loads(line)):
         break
+if camera:
+    camera.running = False
+    camera.join()
 if player:
     player.running = False
     player.join()
