@@ -1,6 +1,7 @@
 import { WebSocket } from "ws";
 import { type Clock, randomId, systemClock, TroupeError, TypedEvents } from "../../core/index.ts";
 import { type AudioProducer, AudioSink, AudioSource } from "../../media/index.ts";
+import { IncomingAudio, MAXIMUM_WAITING_MS } from "../../transports/audio-connector/IncomingAudio.ts";
 import type { ClearForm } from "../../transports/audio-connector/index.ts";
 import { FarPlayout, type FarPlayoutReport } from "./FarPlayout.ts";
 import { FarUplink } from "./FarUplink.ts";
@@ -10,7 +11,6 @@ const CLOSE_WAIT_MS = 2_000;
 const MAXIMUM_MESSAGE_BYTES = 1024 * 1024;
 /** How late a played frame may come to who listens to {@link AudioConnectorCaller.heard}. */
 const HEARD_DELAY_MS = 40;
-const HEARD_CAPACITY_MS = 1_000;
 
 /** Each known form of the message that clears the buffer. */
 const CLEAR_FORMS: { form: ClearForm; isMeant: (message: Record<string, unknown>) => boolean }[] = [
@@ -39,7 +39,7 @@ export interface AudioConnectorCallerOptions {
   leadingSpace?: boolean;
   /** Which messages clear its buffer; every known form when left out. */
   clears?: readonly ClearForm[];
-  /** Sends nothing but the start until it is told to: no silence either. */
+  /** Sends no audio before the first that it is told to say: no silence either. */
   quiet?: boolean;
   /** Certificates to trust beside the usual ones. */
   ca?: string | Buffer;
@@ -77,6 +77,7 @@ export class AudioConnectorCaller extends TypedEvents<AudioConnectorCallerEvents
   readonly #uplink: FarUplink;
   readonly #over = Promise.withResolvers<{ code: number; reason: string }>();
   #heard: AudioSource | undefined;
+  #incoming: IncomingAudio | undefined;
   #microphone: AudioSink | undefined;
 
   private constructor(options: AudioConnectorCallerOptions, socket: WebSocket, connectionId: string) {
@@ -87,7 +88,7 @@ export class AudioConnectorCaller extends TypedEvents<AudioConnectorCallerEvents
     this.sampleRate = sampleRate;
     this.connectionId = connectionId;
     const frameBytes = (sampleRate * 40) / 1_000;
-    this.#uplink = new FarUplink(frameBytes);
+    this.#uplink = new FarUplink(frameBytes, options.quiet ?? false);
     this.#playout = new FarPlayout({ frameBytes, driftPpm, clock, tick: (pcm) => this.#tick(pcm) });
     socket.on("message", (data, isBinary) => this.#receive(data as Buffer, isBinary));
     socket.on("error", () => {});
@@ -141,7 +142,12 @@ export class AudioConnectorCaller extends TypedEvents<AudioConnectorCallerEvents
 
   /** What it plays, for sinks, recorders and ears. */
   get heard(): AudioProducer {
-    this.#heard ??= new AudioSource({ sampleRate: this.sampleRate, capacityMs: HEARD_CAPACITY_MS });
+    if (!this.#heard) {
+      const capacityMs = MAXIMUM_WAITING_MS + HEARD_DELAY_MS;
+      this.#heard = new AudioSource({ sampleRate: this.sampleRate, capacityMs });
+      const clock = systemClock;
+      this.#incoming = new IncomingAudio(this.#heard.producer!, { delayMs: HEARD_DELAY_MS, clock });
+    }
     return this.#heard;
   }
 
@@ -255,22 +261,12 @@ export class AudioConnectorCaller extends TypedEvents<AudioConnectorCallerEvents
 
   #tick(pcm: Buffer | null): void {
     this.emit("played", pcm);
-    if (pcm) this.#hear(pcm);
-    const frame = this.#uplink.take(!this.#options.quiet);
+    if (pcm) this.#incoming?.push(pcm);
+    const frame = this.#uplink.take();
     if (!frame || !this.open) return;
     if (this.#options.audioTransport === "json")
       this.sendText(JSON.stringify({ audio: frame.toString("base64") }));
     else this.#socket.send(frame);
-  }
-
-  #hear(pcm: Buffer): void {
-    const source = this.#heard;
-    if (!source) return;
-    const frame = new Int16Array(pcm.length / 2);
-    for (let at = 0; at < frame.length; at++) frame[at] = pcm.readInt16LE(at * 2);
-    const isFirst = source.queuedDurationMs === 0;
-    const timestampUs = systemClock.nowUs() + HEARD_DELAY_MS * 1_000;
-    source.tryWrite(frame, isFirst ? { timestampUs } : {});
   }
 
   #end(code: number, reason: string): void {

@@ -5,13 +5,18 @@ export class FarUplink {
   #queue: Buffer[] = [];
   #waiters: (() => void)[] = [];
 
-  constructor(frameBytes: number) {
+  #isQuiet: boolean;
+
+  /** @param isQuiet whether silence waits for the first sound. */
+  constructor(frameBytes: number, isQuiet: boolean) {
     this.#frameBytes = frameBytes;
+    this.#isQuiet = isQuiet;
     this.#silence = Buffer.alloc(frameBytes);
   }
 
   /** Copies; the last frame is filled up with silence. */
   push(pcm: Buffer): void {
+    this.#isQuiet = false;
     for (let at = 0; at < pcm.length; at += this.#frameBytes) {
       const frame = Buffer.alloc(this.#frameBytes);
       pcm.copy(frame, 0, at, at + this.#frameBytes);
@@ -20,10 +25,10 @@ export class FarUplink {
   }
 
   /** The next frame; when there is none, silence or nothing. */
-  take(fillsWithSilence: boolean): Buffer | undefined {
+  take(): Buffer | undefined {
     const frame = this.#queue.shift();
     if (this.#queue.length === 0) this.#tell();
-    return frame ?? (fillsWithSilence ? this.#silence : undefined);
+    return frame ?? (this.#isQuiet ? undefined : this.#silence);
   }
 
   /** Resolves once nothing waits. */

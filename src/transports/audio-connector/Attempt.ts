@@ -213,9 +213,9 @@ export class Attempt implements CallListener {
     this.#incoming.push(pcm);
   }
 
-  #sendFrame({ pcm }: EngineFrame): void {
+  #sendFrame({ pcm, timestampUs }: EngineFrame): void {
     // The engine's view ends with this call, and the socket may keep what it is given.
-    this.outgoing.live(Buffer.from(new Uint8Array(pcm.buffer, pcm.byteOffset, pcm.byteLength)));
+    this.outgoing.live(Buffer.from(new Uint8Array(pcm.buffer, pcm.byteOffset, pcm.byteLength)), timestampUs);
   }
 
   #sendAudio(pcm: Buffer): boolean {

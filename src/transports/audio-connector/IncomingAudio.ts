@@ -1,14 +1,14 @@
 import type { Clock } from "../../core/index.ts";
 import type { EngineSource } from "../../native/index.ts";
+import { isQuiet, samplesOf } from "./samples.ts";
+import { FRAME_US } from "./wire.ts";
 
 /** What waits at most: a burst behind a stalled network is played, later than it was. */
 export const MAXIMUM_WAITING_MS = 1_000;
 /** What may wait beyond the delay until quiet frames are left out. */
 const SPARE_MS = 30;
-/** Of 16-bit samples; about -50 dB. Leaving such a frame out is not heard. */
-const QUIET_RMS = 100;
-/** A source that plays nothing for this long has no listener. */
-const UNHEARD_US = 150_000;
+/** A source that plays nothing for this long has no listener; then no more than a frame waits beyond the delay. */
+const UNHEARD_US = 60_000;
 
 /** What became of the far side's audio. */
 export interface IncomingCounts {
@@ -65,23 +65,11 @@ export class IncomingAudio {
   }
 
   #append(pcm: Int16Array, nowUs: number): void {
-    const waitsLong = this.#source.queuedUs > this.#delayUs + UNHEARD_US;
-    if (waitsLong && nowUs - this.#playedAtUs > UNHEARD_US) {
+    const isFull = this.#source.queuedUs > this.#delayUs + FRAME_US;
+    if (isFull && nowUs - this.#playedAtUs > UNHEARD_US) {
       // Nobody listens: whoever does later wants to hear what is said then.
       this.#source.clear();
       this.#source.write(pcm, nowUs + this.#delayUs);
     } else if (this.#source.write(pcm) < pcm.length) this.counts.framesDropped += 1;
   }
-}
-
-function samplesOf(data: Buffer): Int16Array {
-  const samples = Math.floor(data.length / 2);
-  if (data.byteOffset % 2 === 0) return new Int16Array(data.buffer, data.byteOffset, samples);
-  return new Int16Array(Uint8Array.from(data.subarray(0, samples * 2)).buffer);
-}
-
-function isQuiet(pcm: Int16Array): boolean {
-  let energy = 0;
-  for (const sample of pcm) energy += sample * sample;
-  return energy <= pcm.length * QUIET_RMS * QUIET_RMS;
 }

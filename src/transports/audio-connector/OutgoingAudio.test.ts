@@ -26,20 +26,42 @@ describe("what is sent live", () => {
     const { clock, sent, outgoing } = start();
     const frame = Buffer.alloc(640, 1);
     for (let at = 0; at < 3; at++) {
-      outgoing.live(frame);
+      outgoing.live(frame, clock.nowUs() - 20_000);
       await clock.pass(20);
     }
     expect(sent.map(({ pcm }) => pcm[0])).toEqual([0, 0, 0, 0, 1, 1, 1]);
     expect(outgoing.farBufferMs).toBe(80);
     await clock.pass(1_000);
-    outgoing.live(frame);
-    expect(outgoing.counts).toEqual({ framesSent: 12, leadFrames: 8, starts: 2, framesDropped: 0 });
+    outgoing.live(frame, clock.nowUs() - 20_000);
+    expect(outgoing.counts).toMatchObject({ framesSent: 12, leadFrames: 8, starts: 2 });
+  });
+
+  it("needs no lead behind a stall, whose frames are one", async () => {
+    const { clock, sent, outgoing } = start();
+    await clock.pass(200);
+    for (let beganUs = 100_000; beganUs <= 180_000; beganUs += 20_000)
+      outgoing.live(Buffer.alloc(640, 1), beganUs);
+    expect(sent.map(({ pcm }) => pcm[0])).toEqual([1, 1, 1, 1, 1]);
+    expect(outgoing.farBufferMs).toBe(100);
+  });
+
+  it("falls back to its lead in quiet moments", async () => {
+    const { clock, outgoing } = start();
+    outgoing.live(Buffer.alloc(640, 50), -20_000);
+    for (let at = 0; at < 5; at++) outgoing.live(Buffer.alloc(640, 50), 0);
+    expect(outgoing.farBufferMs).toBe(200);
+    for (let at = 0; at < 20; at++) {
+      await clock.pass(20);
+      outgoing.live(Buffer.alloc(640), clock.nowUs() - 20_000);
+    }
+    expect(outgoing.farBufferMs).toBeLessThanOrEqual(120);
+    expect(outgoing.counts.framesSkipped).toBeGreaterThanOrEqual(4);
   });
 
   it("is dropped and counted when the far side does not read", () => {
     const { socket, outgoing } = start({ leadMs: 0 });
     socket.takes = false;
-    outgoing.live(Buffer.alloc(640));
+    outgoing.live(Buffer.alloc(640), 0);
     expect(outgoing.counts.framesDropped).toBe(1);
   });
 });

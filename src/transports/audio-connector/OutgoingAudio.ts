@@ -1,6 +1,7 @@
 import { type Clock, parseOptions, TroupeError } from "../../core/index.ts";
 import { FarBuffer } from "./FarBuffer.ts";
 import { activeSecondsSchema } from "./options.ts";
+import { isQuiet, samplesOf } from "./samples.ts";
 import { FAR_BUFFER_MESSAGES, FRAME_MS, FRAME_US, frameBytes } from "./wire.ts";
 
 /** What may wait in frames of 20 ms: five minutes. */
@@ -13,6 +14,8 @@ const SHORTEST_WAIT_MS = 5;
 const LONGEST_WAIT_MS = 1_000;
 /** How long a full socket is left alone. */
 const FULL_WAIT_MS = 20;
+/** What the far side may have beyond the lead until quiet frames are left out. */
+const SPARE_US = 30_000;
 /** Room left in the far side's buffer for what our clock does not see. */
 const SPARE_MESSAGES = 72;
 
@@ -35,8 +38,10 @@ export interface OutgoingCounts {
   leadFrames: number;
   /** Times that the far side had nothing left when more came: beginnings, and our own delays. */
   starts: number;
-  /** Dropped: the far side did not read, or was away. */
+  /** Dropped: the far side did not read. */
   framesDropped: number;
+  /** Quiet frames left out, so that the far side has no more than the lead. */
+  framesSkipped: number;
 }
 
 interface Chunk {
@@ -51,9 +56,15 @@ interface Chunk {
  * buffers ahead of time, as much as the active window holds.
  */
 export class OutgoingAudio {
-  readonly counts: OutgoingCounts = { framesSent: 0, leadFrames: 0, starts: 0, framesDropped: 0 };
+  readonly counts: OutgoingCounts = {
+    framesSent: 0,
+    leadFrames: 0,
+    starts: 0,
+    framesDropped: 0,
+    framesSkipped: 0,
+  };
   readonly #sampleRate: number;
-  readonly #leadFrames: number;
+  readonly #leadUs: number;
   readonly #clock: Clock;
   readonly #send: (pcm: Buffer) => boolean;
   readonly #far = new FarBuffer();
@@ -73,7 +84,7 @@ export class OutgoingAudio {
     send: (pcm: Buffer) => boolean;
   }) {
     this.#sampleRate = options.sampleRate;
-    this.#leadFrames = Math.ceil(options.leadMs / FRAME_MS);
+    this.#leadUs = options.leadMs * 1_000;
     this.#activeUs = options.activeSeconds * 1_000_000;
     this.#clock = options.clock;
     this.#send = options.send;
@@ -97,16 +108,19 @@ export class OutgoingAudio {
     this.#wake();
   }
 
-  /** A frame that the engine made just now, 20 ms long. */
-  live(pcm: Buffer): void {
+  /** A frame of 20 ms, which the engine began at `beganUs`. */
+  live(pcm: Buffer, beganUs: number): void {
     const nowUs = this.#clock.nowUs();
-    if (this.#far.levelUs(nowUs) === 0) {
+    const levelUs = this.#far.levelUs(nowUs);
+    if (levelUs === 0) {
       this.counts.starts += 1;
-      for (let lead = 0; lead < this.#leadFrames; lead++) {
-        if (this.#sendFrame(this.#silence, FRAME_US, nowUs)) this.counts.leadFrames += 1;
-      }
+      // When it comes late, those behind it are there too: they are a lead by themselves.
+      this.#sendLead(this.#leadUs - Math.max(0, nowUs - beganUs - FRAME_US), nowUs);
+    } else if (levelUs > this.#leadUs + SPARE_US && isQuiet(samplesOf(pcm))) {
+      this.counts.framesSkipped += 1;
+      return;
     }
-    this.#sendFrame(pcm, FRAME_US, nowUs);
+    this.#sendFrame(pcm, nowUs);
   }
 
   /**
@@ -227,11 +241,17 @@ export class OutgoingAudio {
     return true;
   }
 
-  #sendFrame(pcm: Buffer, lengthUs: number, nowUs: number): boolean {
+  #sendLead(leadUs: number, nowUs: number): void {
+    for (let sentUs = 0; sentUs < leadUs; sentUs += FRAME_US) {
+      if (this.#sendFrame(this.#silence, nowUs)) this.counts.leadFrames += 1;
+    }
+  }
+
+  #sendFrame(pcm: Buffer, nowUs: number): boolean {
     const isSent = this.#send(pcm);
     if (isSent) {
       this.counts.framesSent += 1;
-      this.#far.add(nowUs, lengthUs);
+      this.#far.add(nowUs, FRAME_US);
     } else this.counts.framesDropped += 1;
     return isSent;
   }
