@@ -1,4 +1,12 @@
-import { AudioMixer, AudioSource, connect, type MixerInput, type RemoteTrack } from "troupe";
+import {
+  AudioMixer,
+  AudioSource,
+  type Connection,
+  connect,
+  type MixerInput,
+  type OpusParameters,
+  type RemoteTrack,
+} from "troupe";
 import { inspectActors, startActor, stateName, watchActor } from "troupe/actors";
 import {
   Ears,
@@ -9,7 +17,7 @@ import {
   type TextToSpeech,
   TurnTaking,
 } from "troupe/agent";
-import { type SoraConnection, sora } from "troupe/sora";
+import { sora } from "troupe/sora";
 import { FeedPublisher } from "troupe/stage";
 import type { Actor, SnapshotFrom } from "xstate";
 import { z } from "zod";
@@ -17,18 +25,45 @@ import { RECEPTION_GRAMMAR } from "./dialogue.ts";
 import { receptionMachine } from "./reception.machine.ts";
 import { playRoomTone } from "./roomTone.ts";
 
-interface ReceptionOptions {
+/** A channel of Sora, or of the stage. */
+interface SoraPlace {
   /** `ws://127.0.0.1:5000/signaling` */
   signalingUrl: string;
   channelId: string;
   /** Metadata of the connection, such as `{ access_token }` for a stage with a secret. */
   metadata?: unknown;
+  connection?: undefined;
+}
+
+/** A connection of any transport, begun and with nothing published; the reception ends it. */
+interface ConnectedPlace {
+  connection: AnyConnection;
+  /** How it is named to the stage's page. */
+  channelId: string;
+  /** What goes back and forth besides audio. */
+  messages: ReceptionMessages;
+  /** How what it says is encoded, where the transport takes that. */
+  opus?: Partial<OpusParameters>;
+}
+
+/** Texts between the reception and those who are there. */
+interface ReceptionMessages {
+  send(text: string): Promise<void>;
+  onMessage(listener: (message: Uint8Array | string) => void): void;
+}
+
+type AnyConnection = Pick<
+  Connection,
+  "connected" | "disconnect" | "disconnected" | "on" | "publish" | "state" | "tracks"
+>;
+
+export type ReceptionOptions = (SoraPlace | ConnectedPlace) & {
   /** Where the stage's page learns of this bot's actors and its transcript; see `Stage.feedUrl`. */
   feedUrl?: string;
   /** Replace the local voice and recogniser. */
   voice?: TextToSpeech;
   recognizer?: SpeechToText;
-}
+};
 
 /** What the bot sends on its data channel. */
 type ReceptionMessage =
@@ -69,7 +104,8 @@ export async function startReception(options: ReceptionOptions): Promise<Recepti
 
 /** A bot at the counter: hears orders, answers aloud over a quiet room tone, yields to whoever speaks. */
 class Reception {
-  readonly connection: SoraConnection;
+  readonly connection: AnyConnection;
+  readonly #messages: ReceptionMessages;
   readonly #recognizer: SpeechToText;
   readonly #mouth: Mouth;
   readonly #turns: TurnTaking;
@@ -86,15 +122,9 @@ class Reception {
   #closing: Promise<void> | undefined;
 
   constructor(options: ReceptionOptions) {
-    const { signalingUrl, channelId, metadata, feedUrl } = options;
+    const { channelId, feedUrl } = options;
     // First what may throw: there is nothing to free then.
-    const transport = sora({
-      signalingUrls: [signalingUrl],
-      channelId,
-      role: "sendrecv",
-      metadata,
-      dataChannels: [{ label: LABEL, direction: "sendrecv", ordered: true }],
-    });
+    const join = options.connection ? () => options : soraPlace(options);
     this.#channelId = channelId;
     this.#recognizer = options.recognizer ?? new Pocketsphinx({ grammar: RECEPTION_GRAMMAR });
     this.#mouth = new Mouth({ voice: options.voice ?? new FliteVoice({ voice: "slt" }) });
@@ -103,8 +133,10 @@ class Reception {
     this.#toneInput = this.#mixer.add(this.#tone, { gain: TONE_GAIN });
     this.#actor = this.#startMachine();
     this.#feed = feedUrl === undefined ? undefined : this.#openFeed(feedUrl);
-    this.connection = connect(transport);
-    this.connection.publish(this.#mixer, { bitRate: 32_000, fec: true, expectedLossPercent: 5 });
+    const { connection, messages, opus } = join();
+    this.connection = connection;
+    this.#messages = messages;
+    this.connection.publish(this.#mixer, opus);
     this.#wire();
     // It ends when the source is closed.
     playRoomTone(this.#tone).catch(() => {});
@@ -156,9 +188,8 @@ class Reception {
     const { connection } = this;
     connection.on("track", (track) => this.#welcome(track));
     connection.on("trackRemoved", (track) => this.#dismiss(track.key));
-    connection.on("message", (label, data) => {
-      if (label === LABEL) this.#obey(data);
-    });
+    for (const track of connection.tracks) this.#welcome(track);
+    this.#messages.onMessage((message) => this.#obey(message));
     this.#offs.push(
       this.#turns.on("turn", (text) => this.#hear(text)),
       this.#mouth.on("started", ({ text }) => {
@@ -200,7 +231,7 @@ class Reception {
     this.#actor.send({ type: "turn", text });
   }
 
-  #obey(data: Uint8Array): void {
+  #obey(data: Uint8Array | string): void {
     const command = readCommand(data);
     if (command?.name === "say" && command.text) this.#hear(command.text);
     else if (command?.name === "stop" || command?.name === "repeat")
@@ -227,7 +258,7 @@ class Reception {
 
   /** A guest without the data channel misses nothing but the text. */
   #send(message: ReceptionMessage): void {
-    this.connection?.send(LABEL, JSON.stringify(message)).catch(() => {});
+    this.#messages?.send(JSON.stringify(message)).catch(() => {});
   }
 
   #openFeed(feedUrl: string): FeedPublisher {
@@ -239,9 +270,35 @@ class Reception {
   }
 }
 
+/** What joins the channel, once the options are known to be right. */
+function soraPlace({
+  signalingUrl,
+  channelId,
+  metadata,
+}: SoraPlace): () => Pick<ConnectedPlace, "connection" | "messages" | "opus"> {
+  const transport = sora({
+    signalingUrls: [signalingUrl],
+    channelId,
+    role: "sendrecv",
+    metadata,
+    dataChannels: [{ label: LABEL, direction: "sendrecv", ordered: true }],
+  });
+  return () => {
+    const connection = connect(transport);
+    const messages: ReceptionMessages = {
+      send: (text) => connection.send(LABEL, text),
+      onMessage: (listener) =>
+        void connection.on("message", (label, data) => {
+          if (label === LABEL) listener(data);
+        }),
+    };
+    return { connection, messages, opus: { bitRate: 32_000, fec: true, expectedLossPercent: 5 } };
+  };
+}
+
 /** A command, or nothing for anything else that somebody sends. */
-function readCommand(data: Uint8Array): z.output<typeof commandSchema> | undefined {
-  if (data.byteLength > MAXIMUM_MESSAGE_BYTES) return undefined;
+function readCommand(data: Uint8Array | string): z.output<typeof commandSchema> | undefined {
+  if (data.length > MAXIMUM_MESSAGE_BYTES) return undefined;
   try {
     return commandSchema.safeParse(JSON.parse(Buffer.from(data).toString())).data;
   } catch {

@@ -1,2 +1,2 @@
 // The reception of a coffee counter: the first bot to start one's own from. `main.ts` runs it alone.
-export { startReception } from "./Reception.ts";
+export { type ReceptionOptions, startReception } from "./Reception.ts";

@@ -91,8 +91,8 @@ describe("the reception", { timeout: CALL_MS }, () => {
       '{"type":"command","name":"fly"}',
       "x".repeat(20_000),
     ];
-    for (const text of rubbish) await caller.connection.send("#troupe", text);
-    await caller.connection.send("#troupe", Uint8Array.of(255, 0, 1));
+    for (const text of rubbish) await caller.line.send(text);
+    await caller.line.send(Uint8Array.of(255, 0, 1));
     await caller.command("say", "six croissants please");
     await vi.waitFor(
       () => expect(says(caller.timeline)).toContain("Six croissants. That is twenty four euros."),

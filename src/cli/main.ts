@@ -2,7 +2,7 @@ import { readFile } from "node:fs/promises";
 import { Command, CommanderError, InvalidArgumentError, Option } from "commander";
 import { TroupeError } from "../core/index.ts";
 import { BENCH_NAMES, type BenchOptions, runBench } from "./bench/index.ts";
-import { type DemoOptions, runDemo } from "./demo.ts";
+import { DEMO_TRANSPORTS, type DemoOptions, runDemo } from "./demo/demo.ts";
 import { runDoctor } from "./doctor.ts";
 import { packageRoot } from "./packageRoot.ts";
 import { runUntilInterrupted } from "./runUntilInterrupted.ts";
@@ -67,6 +67,11 @@ function addDemo(program: Command): void {
     .option("--once", "end after the scripted call; exit 0 only if the bot was heard and answered right")
     .option("--port <number>", "TCP port of the stage, 0 for any free one", parsePort, 0)
     .option("--output <folder>", "where recording and timeline go", "out/demo")
+    .addOption(
+      new Option("--transport <name>", "what the bot is reached over")
+        .choices(DEMO_TRANSPORTS)
+        .default("sora"),
+    )
     .action((options: DemoOptions) =>
       runUntilInterrupted(async (signal) => {
         if (!(await runDemo(options, signal))) process.exitCode = EXIT_FAILED;

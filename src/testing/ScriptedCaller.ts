@@ -1,15 +1,16 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { Ears, FliteVoice, Pocketsphinx, type SpeechToText, type TextToSpeech } from "../agent/index.ts";
-import { AudioSource, connect, Recorder, type RemoteTrack, TroupeError } from "../index.ts";
-import { type SoraConnection, sora } from "../transports/sora/index.ts";
-import { nextTrack } from "./mouthToEar.ts";
+import { AudioSource, Recorder, TroupeError } from "../index.ts";
+import { type CallerLine, type OpenLine, soraLine } from "./CallerLine.ts";
 import { Timeline } from "./Timeline.ts";
 import { within } from "./within.ts";
 
-export interface ScriptedCallerOptions {
-  signalingUrl: string;
-  channelId: string;
-  metadata?: unknown;
+/** Where a scripted caller calls: a Sora channel, or by any line. */
+export type CallerPlace =
+  | { signalingUrl: string; channelId: string; metadata?: unknown; line?: undefined }
+  | { line: OpenLine };
+
+export type ScriptedCallerOptions = CallerPlace & {
   /** Where the two-channel WAV goes: caller left, bot right. */
   recordingPath: string;
   timeline?: Timeline;
@@ -18,7 +19,7 @@ export interface ScriptedCallerOptions {
   /** What recognises the bot's answers; pocketsphinx with its general model when left out. */
   recognizer?: SpeechToText;
   signal?: AbortSignal;
-}
+};
 
 /** What came back for a line. */
 export interface Answer {
@@ -28,7 +29,6 @@ export interface Answer {
   heardByBot: string;
 }
 
-const LABEL = "#troupe";
 const JOIN_MS = 20_000;
 const ANSWER_MS = 20_000;
 /** The bot's pauses between sentences are shorter, so that an answer is one utterance. */
@@ -51,7 +51,7 @@ const HELLO_MS = 100;
  */
 export class ScriptedCaller {
   readonly timeline: Timeline;
-  readonly connection: SoraConnection;
+  readonly line: CallerLine;
   readonly #voice: TextToSpeech;
   readonly #source: AudioSource;
   readonly #recorder: Recorder;
@@ -65,13 +65,9 @@ export class ScriptedCaller {
   #utterances = 0;
   #closing: Promise<void> | undefined;
 
-  private constructor(
-    options: ScriptedCallerOptions,
-    connection: SoraConnection,
-    source: AudioSource,
-    track: RemoteTrack,
-  ) {
-    this.connection = connection;
+  private constructor(options: ScriptedCallerOptions, line: CallerLine, source: AudioSource) {
+    const { track } = line;
+    this.line = line;
     this.timeline = options.timeline ?? new Timeline();
     this.#voice = voiceOf(options);
     this.#source = source;
@@ -95,25 +91,14 @@ export class ScriptedCaller {
    * @throws TroupeError TIMEOUT when nobody is there, and what joining throws.
    */
   static async join(options: ScriptedCallerOptions): Promise<ScriptedCaller> {
-    const { signalingUrl, channelId, metadata, signal } = options;
+    const { signal } = options;
     const source = new AudioSource({ sampleRate: voiceOf(options).sampleRate, capacityMs: 10_000 });
-    const connection = connect(
-      sora({
-        signalingUrls: [signalingUrl],
-        channelId,
-        metadata,
-        role: "sendrecv",
-        audioSource: source,
-        dataChannels: [{ label: LABEL, direction: "sendrecv", ordered: true }],
-      }),
-    );
+    const giveUp = new AbortController();
+    const opening = (options.line ?? soraLine(options))(source, giveUp.signal);
     let caller: ScriptedCaller | undefined;
     try {
-      const track = await within("joining", JOIN_MS, signal, async () => {
-        const [first] = await Promise.all([nextTrack(connection), connection.connected()]);
-        return first;
-      });
-      const joined = new ScriptedCaller(options, connection, source, track);
+      const line = await within("joining", JOIN_MS, signal, () => opening);
+      const joined = new ScriptedCaller(options, line, source);
       caller = joined;
       await within("the caller's ears", JOIN_MS, signal, () => joined.#ears.ready());
       source.tryWrite(new Int16Array((source.sampleRate * HELLO_MS) / 1000));
@@ -121,7 +106,8 @@ export class ScriptedCaller {
     } catch (error) {
       // The first error is the one to tell of.
       await caller?.endRecording().catch(() => {});
-      await connection.disconnect();
+      giveUp.abort();
+      await opening.then((line) => line.disconnect()).catch(() => {});
       source.close();
       throw error;
     }
@@ -173,7 +159,7 @@ export class ScriptedCaller {
 
   /** Sends a command to the bot: stop, repeat, say. */
   command(name: string, text?: string): Promise<void> {
-    return this.connection.send(LABEL, JSON.stringify({ type: "command", name, text }));
+    return this.line.send(JSON.stringify({ type: "command", name, text }));
   }
 
   /** Leaves and ends the recording. */
@@ -191,7 +177,7 @@ export class ScriptedCaller {
     try {
       await this.endRecording();
     } finally {
-      await this.connection.disconnect();
+      await this.line.disconnect();
       this.#source.close();
     }
   }
@@ -219,9 +205,7 @@ export class ScriptedCaller {
     );
     this.#ears.on("heard", ({ text, durationMs }) => this.#hear(text, durationMs));
     this.#ears.on("failed", () => this.#hear("", Number.POSITIVE_INFINITY));
-    this.connection.on("message", (label, data) => {
-      if (label === LABEL) this.#read(data);
-    });
+    this.line.onMessage((message) => this.#read(message));
   }
 
   #hear(text: string, durationMs: number): void {
@@ -233,7 +217,7 @@ export class ScriptedCaller {
   }
 
   /** What the bot tells about itself. */
-  #read(data: Uint8Array): void {
+  #read(data: Uint8Array | string): void {
     const message = parse(data);
     if (message?.type === "transcript" && message.final === true && typeof message.text === "string") {
       const { who, text } = message;
@@ -247,7 +231,7 @@ export class ScriptedCaller {
   }
 
   async #until(what: string, condition: () => boolean): Promise<void> {
-    const over = this.connection.disconnected().then(() => {
+    const over = this.line.disconnected().then(() => {
       throw new TroupeError("CLOSED", `The call ended before ${what}`);
     });
     over.catch(() => {});
@@ -267,7 +251,7 @@ function voiceOf({ voice }: ScriptedCallerOptions): TextToSpeech {
   return voice ?? new FliteVoice({ voice: "rms" });
 }
 
-function parse(data: Uint8Array): { type?: unknown; [field: string]: unknown } | undefined {
+function parse(data: Uint8Array | string): { type?: unknown; [field: string]: unknown } | undefined {
   try {
     const value: unknown = JSON.parse(Buffer.from(data).toString());
     return typeof value === "object" && value !== null ? (value as { type?: unknown }) : undefined;

@@ -1,22 +1,20 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Pocketsphinx } from "../agent/index.ts";
+import type { OpenLine } from "./CallerLine.ts";
 import { measureMouthToEar } from "./mouthToEar.ts";
 import { findSound, readRecording, responseMs, type SoundSpan, silenceMs } from "./recording.ts";
-import { type Answer, ScriptedCaller } from "./ScriptedCaller.ts";
+import { type Answer, type CallerPlace, ScriptedCaller } from "./ScriptedCaller.ts";
 import { Timeline, type TimelineEntry } from "./Timeline.ts";
 
-export interface DemoCallOptions {
-  signalingUrl: string;
-  /** Where a reception bot waits. */
-  channelId: string;
-  metadata?: unknown;
+/** Where a reception bot waits, and what becomes of the call. */
+export type DemoCallOptions = CallerPlace & {
   /** Recording and timeline go here; it is made if it is not there. */
   outputFolder: string;
   /** Told as it happens. */
   onEvent?: (event: DemoCallEvent) => void;
   signal?: AbortSignal;
-}
+};
 
 /** A line of the call for people to read. */
 export interface DemoCallEvent {
@@ -32,7 +30,7 @@ export interface DemoMeasurements {
   responseMs: number[];
   /** From the first sample of the interruption to the bot's last one; NaN when it was not found. */
   interruptionMs: number;
-  /** From the write of a click to the far sink's callback. */
+  /** From the write of a click to the far sink's callback; in a Sora channel alone. */
   mouthToEarMs: number[];
 }
 
@@ -73,7 +71,7 @@ public <answer> = <greeting> | <order> | <hours> | all right | <goodbye> | you a
  * goodbye. Checks what each side understood of the other, and measures from the recording.
  */
 export async function runDemoCall(options: DemoCallOptions): Promise<DemoCallResult> {
-  const { signalingUrl, channelId, metadata, outputFolder, signal } = options;
+  const { outputFolder } = options;
   await mkdir(outputFolder, { recursive: true });
   const recordingPath = join(outputFolder, "call.wav");
   const timelinePath = join(outputFolder, "timeline.json");
@@ -81,21 +79,12 @@ export async function runDemoCall(options: DemoCallOptions): Promise<DemoCallRes
   const failures: string[] = [];
   const measurements: DemoMeasurements = { responseMs: [], interruptionMs: Number.NaN, mouthToEarMs: [] };
   try {
-    measurements.mouthToEarMs = await measureMouthToEar({
-      signalingUrl,
-      channelId: `${channelId}-probe`,
-      metadata,
-      signal,
-    });
-    if (measurements.mouthToEarMs.length === 0) failures.push("No click came through.");
+    if (!options.line) measurements.mouthToEarMs = await probe(options, failures);
     await using caller = await ScriptedCaller.join({
-      signalingUrl,
-      channelId,
-      metadata,
+      ...options,
       recordingPath,
       timeline,
       recognizer: new Pocketsphinx({ grammar: ANSWERS }),
-      signal,
     });
     await playScript(caller, failures);
     await caller.leave();
@@ -106,6 +95,18 @@ export async function runDemoCall(options: DemoCallOptions): Promise<DemoCallRes
   timeline.note("caller", "measured", { ...measurements, failures });
   await timeline.save(timelinePath);
   return { ok: failures.length === 0, failures, measurements, recordingPath, timelinePath };
+}
+
+/** Clicks in a Sora channel beside the call's. */
+async function probe(
+  options: Exclude<DemoCallOptions, { line: OpenLine }>,
+  failures: string[],
+): Promise<number[]> {
+  const { signalingUrl, channelId, metadata, signal } = options;
+  const channel = { signalingUrl, channelId: `${channelId}-probe`, metadata, signal };
+  const delays = await measureMouthToEar(channel);
+  if (delays.length === 0) failures.push("No click came through.");
+  return delays;
 }
 
 async function playScript(caller: ScriptedCaller, failures: string[]): Promise<void> {

@@ -1,4 +1,5 @@
 // `troupe/testing`: scripted callers, timelines, recordings and what can be measured in them.
+export { audioConnectorLine, type CallerLine, type OpenLine, soraLine } from "./CallerLine.ts";
 export {
   type DemoCallEvent,
   type DemoCallOptions,
@@ -27,7 +28,12 @@ export {
   type SoundSpan,
   silenceMs,
 } from "./recording.ts";
-export { type Answer, ScriptedCaller, type ScriptedCallerOptions } from "./ScriptedCaller.ts";
+export {
+  type Answer,
+  type CallerPlace,
+  ScriptedCaller,
+  type ScriptedCallerOptions,
+} from "./ScriptedCaller.ts";
 export { monotonicMs, Timeline, type TimelineEntry } from "./Timeline.ts";
 export { generateTone, measureTone, type ToneOptions } from "./tone.ts";
 export { within } from "./within.ts";

@@ -1,43 +1,49 @@
 import { once } from "node:events";
 import { relative, resolve } from "node:path";
-import { startReception } from "../../agents/reception/index.ts";
-import { Stage } from "../stage/index.ts";
-import { type DemoCallEvent, type DemoCallResult, runDemoCall } from "../testing/index.ts";
+import { startReception } from "../../../agents/reception/index.ts";
+import { type DemoCallEvent, type DemoCallResult, runDemoCall } from "../../testing/index.ts";
+import { openAudioConnectorPlace } from "./audioConnectorPlace.ts";
+import { openLiveKitPlace } from "./liveKitPlace.ts";
+import type { OpenPlace } from "./place.ts";
+import { openSoraPlace } from "./soraPlace.ts";
+
+/** What the demo runs over. */
+export const DEMO_TRANSPORTS = ["sora", "livekit", "audio-connector"] as const;
+type DemoTransport = (typeof DEMO_TRANSPORTS)[number];
 
 export interface DemoOptions {
   once?: boolean;
   port: number;
   output: string;
+  transport: DemoTransport;
 }
 
-const CHANNEL = "reception";
+const PLACES: Record<DemoTransport, OpenPlace> = {
+  sora: openSoraPlace,
+  livekit: openLiveKitPlace,
+  "audio-connector": openAudioConnectorPlace,
+};
 
 /**
- * `troupe demo`: a stage, the reception bot, one scripted call, and then the page for a person.
+ * `troupe demo`: a place of one transport with the reception bot in it, one scripted call, and then, over Sora, the page
+ * for a person.
  *
  * @returns whether the bot was heard and answered right.
  */
 export async function runDemo(options: DemoOptions, signal: AbortSignal): Promise<boolean> {
-  await using stage = await Stage.start({ port: options.port });
+  await using place = await PLACES[options.transport](startReception, options);
   const folder = resolve(options.output);
-  say(`The stage is open at ${stage.signalingUrl}`);
-  await using _bot = await startReception({
-    signalingUrl: stage.signalingUrl,
-    channelId: CHANNEL,
-    feedUrl: stage.feedUrl,
-  });
-  say(`The reception bot is in channel "${CHANNEL}". A scripted caller rings:\n`);
+  say(`${place.description}. A scripted caller rings:\n`);
   const result = await runDemoCall({
-    signalingUrl: stage.signalingUrl,
-    channelId: CHANNEL,
+    ...place.caller,
     outputFolder: folder,
     onEvent: (event) => say(formatEvent(event)),
     signal,
   });
   if (signal.aborted) return true;
   say(formatResult(result));
-  if (!options.once) {
-    say(`\nTalk to the same bot yourself: ${stage.pageUrl}&channel=${CHANNEL}\nCtrl-C ends it.`);
+  if (!options.once && place.invitation) {
+    say(`\n${place.invitation}\nCtrl-C ends it.`);
     if (!signal.aborted) await once(signal, "abort");
   }
   return result.ok;
@@ -54,7 +60,9 @@ function formatResult(result: DemoCallResult): string {
     "",
     `speech end to first answer sample   ${formatMs(measurements.responseMs)}`,
     `interruption to silence             ${formatMs(measurements.interruptionMs)}`,
-    `mouth to ear                        ${formatMs(measurements.mouthToEarMs)}`,
+    ...(measurements.mouthToEarMs.length > 0
+      ? [`mouth to ear                        ${formatMs(measurements.mouthToEarMs)}`]
+      : []),
     `recording                           ${relative(process.cwd(), result.recordingPath)}`,
     `timeline                            ${relative(process.cwd(), result.timelinePath)}`,
   ];

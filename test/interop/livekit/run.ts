@@ -10,6 +10,7 @@ import { chromium } from "playwright-core";
 import { Checks } from "../sora/Checks.ts";
 import { PageCounterpart, ProcessCounterpart } from "./Counterpart.ts";
 import { counterpartChecks } from "./counterpartChecks.ts";
+import { demoChecks } from "./demoChecks.ts";
 import { networkChecks } from "./networkChecks.ts";
 import { endingChecks } from "./refusalChecks.ts";
 import { scenarioChecks } from "./scenarioChecks.ts";
@@ -59,6 +60,7 @@ try {
   }
   if (wants("browser")) await browserChecks();
   if (wants("worker")) await workerChecks(checks, server.url);
+  if (wants("demo")) await demoChecks(checks, server.url);
 } finally {
   await server.kill();
   await rm(folder, { recursive: true, force: true });
