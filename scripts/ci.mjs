@@ -23,6 +23,7 @@ const failed = await runParts([
   { name: "interop, Sora", command: ["npm", "run", "--silent", "interop:sora"] },
   { name: "the page in Chromium", command: ["npm", "run", "--silent", "interop:page"] },
   { name: "interop, LiveKit", command: ["npm", "run", "--silent", "interop:livekit"] },
+  { name: "interop, avatar", command: ["npm", "run", "--silent", "interop:avatar"] },
   { name: "speech score", command: ["npm", "run", "--silent", "test:score"] },
   { name: "leaks", command: ["npm", "run", "--silent", "leak"] },
   { name: "benches, short", command: ["node", "scripts/bench-smoke.mjs"] },

@@ -67,6 +67,11 @@ export class ProcessCounterpart extends Counterpart {
     });
   }
 
+  /** A client of another kind, which speaks the same. */
+  static run(name: string, command: string, args: string[]): ProcessCounterpart {
+    return new ProcessCounterpart(name, command, args);
+  }
+
   static python(name: string): ProcessCounterpart {
     const script = fileURLToPath(new URL("client.py", import.meta.url));
     return new ProcessCounterpart(name, process.env.LIVEKIT_PYTHON ?? "python3", ["-u", script]);
