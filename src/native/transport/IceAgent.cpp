@@ -3,6 +3,7 @@
 #include <gio/gio.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <charconv>
 #include <optional>
 #include <utility>
@@ -54,6 +55,12 @@ std::optional<ServerAddress> parseServer(const std::string& url) {
   return server;
 }
 
+bool hasRelays(const std::vector<IceServer>& servers) {
+  return std::any_of(servers.begin(), servers.end(), [](const IceServer& server) {
+    return std::any_of(server.urls.begin(), server.urls.end(), [](const std::string& url) { return url.starts_with("turn"); });
+  });
+}
+
 /** The candidate's own ufrag (`... ufrag abcd`), which tells its generation; empty when it has none. */
 std::string candidateUfrag(const std::string& candidate) {
   const size_t at = candidate.find(" ufrag ");
@@ -97,7 +104,7 @@ IceAgent::IceAgent(IoThread& thread, const TransportOptions& options, IceListene
   g_signal_connect(agent_, "candidate-gathering-done", G_CALLBACK(onGatheringDone), this);
   g_signal_connect(agent_, "component-state-changed", G_CALLBACK(onComponentState), this);
   // Relays bring sockets of their own at any time: then the loop watches them itself.
-  if (options.iceServers.empty()) receiveContext_ = g_main_context_new();
+  if (!hasRelays(options.iceServers)) receiveContext_ = g_main_context_new();
   nice_agent_attach_recv(agent_, stream_, kComponent, receiveContext_ ? receiveContext_ : thread.context(), onReceived,
                          this);
 }

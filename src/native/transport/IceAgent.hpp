@@ -86,7 +86,7 @@ class IceAgent {
   IoThread& thread_;
   IceListener& listener_;
   NiceAgent* agent_;
-  /** Of the sockets alone, so that only those of an agent with something to read are looked at; null with servers. */
+  /** Of the sockets alone, so that only those of an agent with something to read are looked at; null with relays. */
   GMainContext* receiveContext_ = nullptr;
   std::vector<int> watchedSockets_;
   guint stream_ = 0;

@@ -102,6 +102,50 @@ class Path {
   std::thread thread_;
 };
 
+/** A STUN server (RFC 8489) that tells everybody the same address, 203.0.113.7:4660. */
+class StunServer {
+ public:
+  StunServer() : socket_(socket(AF_INET, SOCK_DGRAM, 0)) {
+    const sockaddr_in any = loopback(0);
+    REQUIRE(bind(socket_, reinterpret_cast<const sockaddr*>(&any), sizeof any) == 0);
+    thread_ = std::thread([this] { run(); });
+  }
+  ~StunServer() {
+    isEnding_ = true;
+    thread_.join();
+    ::close(socket_);
+  }
+  std::string url() const {
+    sockaddr_in address{};
+    socklen_t size = sizeof address;
+    getsockname(socket_, reinterpret_cast<sockaddr*>(&address), &size);
+    return "stun:127.0.0.1:" + std::to_string(ntohs(address.sin_port));
+  }
+
+ private:
+  void run() {
+    while (!isEnding_) {
+      pollfd waiting = {socket_, POLLIN, 0};
+      if (poll(&waiting, 1, 20) <= 0) continue;
+      std::array<uint8_t, 2048> request;
+      sockaddr_in from{};
+      socklen_t size = sizeof from;
+      if (recvfrom(socket_, request.data(), request.size(), 0, reinterpret_cast<sockaddr*>(&from), &size) < 20) continue;
+      // Success with XOR-MAPPED-ADDRESS, under the transaction id of the request.
+      std::array<uint8_t, 32> answer = {1, 1, 0, 12};
+      std::copy(request.begin() + 4, request.begin() + 20, answer.begin() + 4);
+      const std::array<uint8_t, 12> mapped = {0,          0x20,       0,          8,          0,          1,
+                                              0x12 ^ 0x21, 0x34 ^ 0x12, 203 ^ 0x21, 0 ^ 0x12, 113 ^ 0xa4, 7 ^ 0x42};
+      std::copy(mapped.begin(), mapped.end(), answer.begin() + 20);
+      sendto(socket_, answer.data(), answer.size(), 0, reinterpret_cast<const sockaddr*>(&from), size);
+    }
+  }
+
+  const int socket_;
+  std::atomic<bool> isEnding_{false};
+  std::thread thread_;
+};
+
 /** Two ends whose only path is one that can die. */
 class FragilePair : public TransportPair {
  public:
@@ -201,6 +245,20 @@ TEST_CASE("a restart by either side in either form loses no packet, and data cha
       CHECK(pair.rightEnd.states == std::vector{TransportState::connecting, TransportState::connected});
     }
   }
+}
+
+TEST_CASE("an address that a STUN server tells is among the candidates, and a path is found beside it") {
+  StunServer server;
+  TransportOptions options;
+  options.iceServers = {{{server.url()}, "", ""}};
+  TransportPair pair(options);
+  pair.parametersOf(pair.leftThread, *pair.left);
+  pair.leftEnd.waitFor([&] {
+    return std::any_of(pair.leftEnd.candidates.begin(), pair.leftEnd.candidates.end(), [](const std::string& candidate) {
+      return candidate.find(" 203.0.113.7 4660 typ srflx") != std::string::npos;
+    });
+  });
+  pair.connect();
 }
 
 TEST_CASE("only the far side's answer brings new credentials: the offerer keeps its own") {

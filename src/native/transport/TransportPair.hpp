@@ -141,12 +141,10 @@ class TransportPair {
   std::shared_ptr<Transport> left;
   std::shared_ptr<Transport> right;
 
-  TransportPair() {
-    TransportOptions options;
-    options.controlling = true;
-    leftThread.invoke([&] { left = std::make_shared<Transport>(leftThread, options, leftEnd); });
-    options.controlling = false;
-    rightThread.invoke([&] { right = std::make_shared<Transport>(rightThread, options, rightEnd); });
+  explicit TransportPair(TransportOptions leftOptions = {}) {
+    leftOptions.controlling = true;
+    leftThread.invoke([&] { left = std::make_shared<Transport>(leftThread, leftOptions, leftEnd); });
+    rightThread.invoke([&] { right = std::make_shared<Transport>(rightThread, TransportOptions{}, rightEnd); });
     attach(leftThread, *left, leftEnd);
     attach(rightThread, *right, rightEnd);
   }
