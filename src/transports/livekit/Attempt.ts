@@ -64,12 +64,11 @@ export class Attempt {
     this.#report = report;
     this.#dialler = new Dialler(context);
     this.#localTracks = new LocalTracks(context.room, this.#outbox);
-    this.#mender = new MediaMender(
-      context.clock,
-      context.settings.timeouts.mediaMs,
-      () => this.#restartMedia(),
-      () => this.#onUnmended(),
-    );
+    this.#mender = new MediaMender(context.clock, context.settings.timeouts.mediaMs, {
+      ask: () => this.#client?.probe(PROBE_MS),
+      restart: () => this.#restartMedia(),
+      giveUp: () => this.#onUnmended(),
+    });
     this.#tracks = new RemoteTracks(
       context.host,
       (event) => this.#tell(event),
@@ -485,7 +484,6 @@ export class Attempt {
     }
     if (!this.#media?.needsResume) this.#reason = ReconnectReason.RR_PUBLISHER_FAILED;
     if (this.#phase === "joined") this.#tell({ type: "media.stalled" });
-    this.#client.probe(PROBE_MS);
     this.#mender.start();
   }
 
