@@ -31,10 +31,12 @@ export class SignallingProxy {
       const url = new URL(target);
       url.pathname = new URL(request.url ?? "/", target).pathname;
       url.search = new URL(request.url ?? "/", target).search;
-      this.#join(
-        near,
-        new WebSocket(url, near.protocol ? [near.protocol] : [], { maxPayload: MAXIMUM_MESSAGE_BYTES }),
-      );
+      const { authorization } = request.headers;
+      const far = new WebSocket(url, near.protocol ? [near.protocol] : [], {
+        maxPayload: MAXIMUM_MESSAGE_BYTES,
+        headers: authorization ? { authorization } : {},
+      });
+      this.#join(near, far);
     });
   }
 
