@@ -5,7 +5,7 @@ const SAMPLE_RATE = 16_000;
 const WRITE_SAMPLES = SAMPLE_RATE / 5;
 const TONE_LEAST_AMPLITUDE = 1000;
 /** A pause of this length can be noticed. */
-const SILENCE_MS = 200;
+export const SILENCE_MS = 200;
 const MESSAGE_EVERY_MS = 200;
 /** The server may learn a little later than we that messages can pass. */
 const SETTLED_MS = 1_000;

@@ -1,23 +1,20 @@
-import { ConnectionProxy, monotonicMs, NetworkLink } from "troupe/testing";
-import { LiveKitConnection } from "../../src/transports/livekit/LiveKitConnection.ts";
-import { parseLiveKitOptions } from "../../src/transports/livekit/options.ts";
-import { Session } from "../../src/webrtc/index.ts";
-import { ProxiedTransport } from "../interop/livekit/ProxiedTransport.ts";
+import { connect } from "troupe";
+import { type LiveKitConnection, livekit } from "troupe/livekit";
+import { monotonicMs } from "troupe/testing";
+import { liveKitThrough } from "../interop/livekit/liveKitThrough.ts";
 import { LiveKitServer, token } from "../interop/livekit/server.ts";
 import { ChaosBot } from "./ChaosBot.ts";
-import { impairAll } from "./outage.ts";
-import type { ChaosSeat, ChaosTarget } from "./target.ts";
+import { type ChaosSeat, type ChaosTarget, seatPairs } from "./target.ts";
+import { openWay } from "./way.ts";
 
 const TOPIC = "chaos";
 
 /** Bots on the real livekit-server, each with its signalling behind a relay and its media behind a link. */
 export async function startLiveKit(bots: number): Promise<ChaosTarget> {
   const server = await LiveKitServer.start();
-  const closers: (() => Promise<unknown>)[] = [];
-  const seats: ChaosSeat[] = [];
-  for (let index = 0; index < bots; index += 1) seats.push(await seat(index, server, closers));
+  const seated = await seatPairs(bots, (index, room) => seat(index, room, server));
   return {
-    seats,
+    seats: seated.seats,
     keepsAudioWithoutSignalling: true,
     losesDuringOutages: true,
     async restartServer() {
@@ -25,32 +22,15 @@ export async function startLiveKit(bots: number): Promise<ChaosTarget> {
       await server.start();
     },
     async close() {
-      await Promise.allSettled(seats.map(({ bot }) => bot.close()));
-      for (const close of closers.reverse()) await close();
+      await seated.close();
       await server.kill();
     },
   };
 }
 
-async function seat(
-  index: number,
-  server: LiveKitServer,
-  closers: (() => Promise<unknown>)[],
-): Promise<ChaosSeat> {
-  const link = await NetworkLink.open({ target: { address: "127.0.0.1", port: server.udpPort } });
-  const proxy = await ConnectionProxy.before(server.url);
-  closers.push(
-    () => link.close(),
-    () => proxy.close(),
-  );
-  const settings = parseLiveKitOptions({
-    url: proxy.through(server.url),
-    token: await token(`bot-${index}`, `chaos-${Math.floor(index / 2)}`, {}, 3_600),
-  });
-  const detour = { redirect: (candidate: string) => throughLink(candidate, server.udpPort, link) };
-  const createSession = () => new Session({ transport: new ProxiedTransport(detour), role: "offerer" });
-  const connection = new LiveKitConnection(settings, { createSession });
-  connection.start();
+async function seat(index: number, room: string, server: LiveKitServer): Promise<ChaosSeat> {
+  const way = await openWay(server.url, { through: liveKitThrough, udpPort: server.udpPort });
+  const connection = connect(livekit({ url: way.url, token: await token(`bot-${index}`, room, {}, 3_600) }));
   const bot = new ChaosBot(`bot ${index}`, connection, {
     send: (text) => connection.data.publishData(text, { reliable: true, topic: TOPIC }),
     resumes: true,
@@ -59,16 +39,7 @@ async function seat(
     if (topic === TOPIC) bot.take(Buffer.from(data).toString());
   });
   followSessions(connection, bot);
-  return {
-    bot,
-    network: {
-      cutSignalling: () => proxy.cut(),
-      stallSignalling: () => proxy.stall(),
-      slowSignalling: (bytesPerSecond) => proxy.slow(bytesPerSecond),
-      resumeSignalling: () => proxy.resume(),
-      setOutage: (on) => impairAll(link, on),
-    },
-  };
+  return { bot, way };
 }
 
 /** A resume keeps who we are in the room, and all messages with it; after a full reconnect we are somebody new. */
@@ -85,12 +56,4 @@ function followSessions(connection: LiveKitConnection, bot: ChaosBot): void {
   });
   connection.on("connected", look);
   connection.on("reconnected", look);
-}
-
-function throughLink(candidate: string, udpPort: number, link: NetworkLink): string | undefined {
-  const fields = candidate.split(" ");
-  if (fields[2]?.toLowerCase() !== "udp" || fields[5] !== String(udpPort)) return undefined;
-  fields[4] = link.address.address;
-  fields[5] = String(link.address.port);
-  return fields.join(" ");
 }

@@ -3,9 +3,10 @@
 import { setTimeout as pause } from "node:timers/promises";
 import { parseArgs } from "node:util";
 import { monotonicMs } from "troupe/testing";
-import type { ChaosBot } from "./ChaosBot.ts";
+import { type ChaosBot, SILENCE_MS } from "./ChaosBot.ts";
 import { Disturbances } from "./Disturbances.ts";
 import { startLiveKit } from "./livekitTarget.ts";
+import { MachineStalls } from "./MachineStalls.ts";
 import { Random } from "./Random.ts";
 import { startSora } from "./soraTarget.ts";
 import type { ChaosSeat, ChaosTarget } from "./target.ts";
@@ -61,6 +62,9 @@ let messagesSentAgainLate = 0;
 const mediaFaults: { pair: number; fromMs: number; toMs: number }[] = [];
 /** Pauses that only a disturbed signalling path can have made, in ms. */
 const signalSilencesMs: number[] = [];
+/** Pauses that come to no more than 200 ms without the time in which the whole machine stood still. */
+let silencesByMachine = 0;
+const machine = new MachineStalls();
 const mediaPaths = new Disturbances();
 const signalling = new Disturbances();
 let isServerAway = false;
@@ -98,8 +102,8 @@ async function disturb(forMs: number): Promise<void> {
   await Promise.all(running);
 }
 
-async function inflict(fault: string, { bot, network }: ChaosSeat, forMs: number): Promise<void> {
-  say(`${Math.round(monotonicMs())} ${fault} ${fault === "serverRestart" ? "" : `${bot.name} ${forMs} ms`}`);
+async function inflict(fault: string, { bot, way: { network } }: ChaosSeat, forMs: number): Promise<void> {
+  say(`${fault} ${fault === "serverRestart" ? "" : `${bot.name} ${forMs} ms`}`);
   switch (fault) {
     case "serverRestart": {
       const fromMs = monotonicMs();
@@ -229,6 +233,11 @@ function judgeSilences(bot: ChaosBot): void {
       (fault) => (fault.pair === pair || fault.pair === -1) && fault.fromMs < toMs && fault.toMs > fromMs,
     );
     if (excused || fromMs > stoppedMs) continue;
+    // What was heard last before a stall of the machine, and first after it, is a frame or two off.
+    if (toMs - fromMs - machine.during(fromMs - SILENCE_MS / 2, toMs) <= SILENCE_MS) {
+      silencesByMachine += 1;
+      continue;
+    }
     signalSilencesMs.push(Math.round(toMs - fromMs));
     failures.push(
       `${bot.name} heard nothing for ${Math.round(toMs - fromMs)} ms while its media path was well`,
@@ -263,6 +272,10 @@ function report(): void {
       maximum: sorted.at(-1) ?? null,
     },
     signalSilencesMs,
+    silencesByMachine,
+    machineStallsMs: machine.all
+      .map(({ fromMs, toMs }) => Math.round(toMs - fromMs))
+      .filter((ms) => ms > 100),
     failures,
   };
   process.stdout.write(

@@ -1,10 +1,10 @@
 import { connect } from "troupe";
 import { type SoraOptions, sora } from "troupe/sora";
-import { ConnectionProxy, NetworkLink, SignallingProxy, soraThrough } from "troupe/testing";
+import { soraThrough } from "troupe/testing";
 import { type StageProcess, startStage } from "../interop/sora/StageProcess.ts";
 import { ChaosBot } from "./ChaosBot.ts";
-import { impairAll } from "./outage.ts";
-import type { ChaosSeat, ChaosTarget } from "./target.ts";
+import { type ChaosSeat, type ChaosTarget, seatPairs } from "./target.ts";
+import { openWay } from "./way.ts";
 
 const LABEL = "#chaos";
 
@@ -15,15 +15,12 @@ const LABEL = "#chaos";
 export async function startSora(bots: number): Promise<ChaosTarget> {
   let stage: StageProcess = await startStage({ pingIntervalMs: 1000 });
   const port = Number(new URL(stage.signalingUrl).port);
-  const closers: (() => Promise<unknown>)[] = [];
-  const seats: ChaosSeat[] = [];
-  for (let index = 0; index < bots; index += 1) {
-    // Pairs alternate, so that both of a pair are of one kind.
-    const linked = Math.floor(index / 2) % 2 === 0;
-    seats.push(await seat(index, linked, stage.signalingUrl, closers));
-  }
+  // Pairs alternate, so that both of a pair are of one kind.
+  const seated = await seatPairs(bots, (index, channel) =>
+    seat(index, channel, Math.floor(index / 2) % 2 === 0, stage.signalingUrl),
+  );
   return {
-    seats,
+    seats: seated.seats,
     keepsAudioWithoutSignalling: false,
     losesDuringOutages: false,
     async restartServer() {
@@ -31,36 +28,17 @@ export async function startSora(bots: number): Promise<ChaosTarget> {
       stage = await startStage({ port, pingIntervalMs: 1000 });
     },
     async close() {
-      await Promise.allSettled(seats.map(({ bot }) => bot.close()));
-      for (const close of closers.reverse()) await close();
+      await seated.close();
       await stage.close();
     },
   };
 }
 
-async function seat(
-  index: number,
-  linked: boolean,
-  url: string,
-  closers: (() => Promise<unknown>)[],
-): Promise<ChaosSeat> {
-  let through = url;
-  let link: NetworkLink | undefined;
-  if (linked) {
-    const opened = await NetworkLink.open();
-    link = opened;
-    const signalling = await SignallingProxy.before(url, soraThrough(opened));
-    closers.push(
-      () => opened.close(),
-      () => signalling.close(),
-    );
-    through = signalling.through(url);
-  }
-  const proxy = await ConnectionProxy.before(through);
-  closers.push(() => proxy.close());
+async function seat(index: number, channelId: string, linked: boolean, url: string): Promise<ChaosSeat> {
+  const way = await openWay(url, linked ? { through: soraThrough } : undefined);
   const options: SoraOptions = {
-    signalingUrls: [proxy.through(through)],
-    channelId: `chaos-${Math.floor(index / 2)}`,
+    signalingUrls: [way.url],
+    channelId,
     role: "sendrecv",
     dataChannelSignaling: !linked,
     ignoreDisconnectWebsocket: !linked && index % 2 === 0,
@@ -73,14 +51,5 @@ async function seat(
   });
   connection.on("dataChannel", () => bot.opened());
   connection.on("message", (_label, data) => bot.take(Buffer.from(data).toString()));
-  return {
-    bot,
-    network: {
-      cutSignalling: () => proxy.cut(),
-      stallSignalling: () => proxy.stall(),
-      slowSignalling: (bytesPerSecond) => proxy.slow(bytesPerSecond),
-      resumeSignalling: () => proxy.resume(),
-      setOutage: link && ((on) => impairAll(link, on)),
-    },
-  };
+  return { bot, way };
 }

@@ -1,4 +1,5 @@
 import type { ChaosBot } from "./ChaosBot.ts";
+import type { Way } from "./way.ts";
 
 /** The ways in which one bot's network can be disturbed. */
 export interface BotNetwork {
@@ -14,7 +15,7 @@ export interface BotNetwork {
 
 export interface ChaosSeat {
   bot: ChaosBot;
-  network: BotNetwork;
+  way: Way;
 }
 
 /** A server with bots on it in pairs: bots 2n and 2n + 1 share a room. */
@@ -30,4 +31,21 @@ export interface ChaosTarget {
   /** Kills the server and starts another in its place. */
   restartServer(): Promise<void>;
   close(): Promise<void>;
+}
+
+/** Seats bots 2n and 2n + 1 in one room each, by its name. */
+export async function seatPairs(
+  bots: number,
+  seat: (index: number, room: string) => Promise<ChaosSeat>,
+): Promise<{ seats: ChaosSeat[]; close(): Promise<void> }> {
+  const seats: ChaosSeat[] = [];
+  for (let index = 0; index < bots; index += 1)
+    seats.push(await seat(index, `chaos-${Math.floor(index / 2)}`));
+  return {
+    seats,
+    async close() {
+      await Promise.allSettled(seats.map(({ bot }) => bot.close()));
+      await Promise.all(seats.map(({ way }) => way.close()));
+    },
+  };
 }

@@ -12,6 +12,7 @@ import { PageCounterpart, ProcessCounterpart } from "./Counterpart.ts";
 import { counterpartChecks } from "./counterpartChecks.ts";
 import { demoChecks } from "./demoChecks.ts";
 import { networkChecks } from "./networkChecks.ts";
+import { outageChecks } from "./outageChecks.ts";
 import { endingChecks } from "./refusalChecks.ts";
 import { scenarioChecks } from "./scenarioChecks.ts";
 import { LiveKitServer } from "./server.ts";
@@ -48,6 +49,7 @@ try {
     if (wants("scenarios")) await scenarioChecks(checks, server, form);
   }
   if (only.has("old")) await oldServerChecks();
+  if (wants("outage")) await outageChecks(checks, server);
   if (wants("python")) {
     // 1.2.0 stays deaf to a track that it may hear again; rtc-node and the browser hear it.
     const open = async (name: string) => ProcessCounterpart.python(name);
