@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, expect, it } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
@@ -75,4 +76,21 @@ it("leads Sora's signalling through a link", async () => {
   expect(rewrite(JSON.stringify({ type: "candidate", candidate: line(9) }), "toServer")).toBeUndefined();
   for (const other of ['{"type":"ping"}', '{"type":', "", "null"])
     expect(rewrite(other, "toClient")).toBe(other);
+});
+
+it("passes plain requests on with their token, and says when there is no server", async () => {
+  const server = createServer(({ url, headers }, response) =>
+    response.writeHead(401).end(`${url} ${headers.authorization}`),
+  );
+  server.listen(0, "127.0.0.1");
+  await once(server, "listening");
+  const url = `ws://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  const proxy = await SignallingProxy.before(url, (message) => message);
+  opened.push(proxy);
+  const asked = `${proxy.through(url).replace("ws", "http")}rtc/validate?v=1`;
+  const answer = await fetch(asked, { headers: { authorization: "Bearer t", connection: "close" } });
+  expect([answer.status, await answer.text()]).toEqual([401, "/rtc/validate?v=1 Bearer t"]);
+  server.closeAllConnections();
+  await new Promise((resolve) => server.close(resolve));
+  expect((await fetch(asked)).status).toBe(502);
 });

@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { WebSocket, WebSocketServer } from "ws";
 import type { Direction } from "./link.worker.ts";
@@ -18,23 +19,25 @@ const MAXIMUM_WAITING = 64;
 /** Not to be sent in a close frame (RFC 6455, section 7.4.1). */
 const RESERVED_CODES = new Set([1004, 1005, 1006, 1015]);
 
+/** How long the server may take to answer a plain request, in ms. */
+const ANSWER_MS = 5_000;
+
 /** A WebSocket proxy on loopback in front of a signalling server, which may change every message. */
 export class SignallingProxy {
+  readonly #http: Server;
   readonly #server: WebSocketServer;
   readonly #rewrite: RewriteMessage;
   readonly #far = new Set<WebSocket>();
 
-  private constructor(server: WebSocketServer, target: URL, rewrite: RewriteMessage) {
+  private constructor(http: Server, target: URL, rewrite: RewriteMessage) {
+    const server = new WebSocketServer({ server: http, maxPayload: MAXIMUM_MESSAGE_BYTES });
+    this.#http = http;
     this.#server = server;
     this.#rewrite = rewrite;
     server.on("connection", (near, request) => {
-      const url = new URL(target);
-      url.pathname = new URL(request.url ?? "/", target).pathname;
-      url.search = new URL(request.url ?? "/", target).search;
-      const { authorization } = request.headers;
-      const far = new WebSocket(url, near.protocol ? [near.protocol] : [], {
+      const far = new WebSocket(urlOf(request, target), near.protocol ? [near.protocol] : [], {
         maxPayload: MAXIMUM_MESSAGE_BYTES,
-        headers: authorization ? { authorization } : {},
+        headers: headersOf(request),
       });
       this.#join(near, far);
     });
@@ -42,9 +45,11 @@ export class SignallingProxy {
 
   /** A proxy in front of the server that `url` (ws:// or wss://) names. */
   static async before(url: string, rewrite: RewriteMessage): Promise<SignallingProxy> {
-    const server = new WebSocketServer({ host: "127.0.0.1", port: 0, maxPayload: MAXIMUM_MESSAGE_BYTES });
-    await once(server, "listening");
-    return new SignallingProxy(server, new URL(url), rewrite);
+    const target = new URL(url);
+    const http = createServer((request, response) => void answer(request, response, target));
+    http.listen(0, "127.0.0.1");
+    await once(http, "listening");
+    return new SignallingProxy(http, target, rewrite);
   }
 
   /** `url` with the way through this proxy. */
@@ -52,14 +57,16 @@ export class SignallingProxy {
     const changed = new URL(url);
     changed.protocol = "ws:";
     changed.hostname = "127.0.0.1";
-    changed.port = String((this.#server.address() as AddressInfo).port);
+    changed.port = String((this.#http.address() as AddressInfo).port);
     return changed.href;
   }
 
   /** Ends it and every connection through it. */
   async close(): Promise<void> {
     for (const socket of [...this.#server.clients, ...this.#far]) socket.terminate();
-    await new Promise<void>((resolve) => this.#server.close(() => resolve()));
+    this.#server.close();
+    this.#http.closeAllConnections();
+    await new Promise<void>((resolve) => this.#http.close(() => resolve()));
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -96,6 +103,33 @@ export class SignallingProxy {
       });
     }
   }
+}
+
+/** Passes on what is no WebSocket, such as LiveKit's question why a token is refused; 502 without a server. */
+async function answer(request: IncomingMessage, response: ServerResponse, target: URL): Promise<void> {
+  const url = urlOf(request, target);
+  url.protocol = url.protocol.replace("ws", "http");
+  try {
+    const signal = AbortSignal.timeout(ANSWER_MS);
+    const from = await fetch(url, { headers: headersOf(request), redirect: "manual", signal });
+    response.writeHead(from.status).end(await from.bytes());
+  } catch {
+    response.writeHead(502).end();
+  }
+}
+
+/** Only the path is the client's to choose. */
+function urlOf(request: IncomingMessage, target: URL): URL {
+  const asked = new URL(request.url ?? "/", target);
+  const url = new URL(target);
+  url.pathname = asked.pathname;
+  url.search = asked.search;
+  return url;
+}
+
+/** LiveKit's clients carry their token so. */
+function headersOf({ headers: { authorization } }: IncomingMessage): Record<string, string> {
+  return authorization ? { authorization } : {};
 }
 
 /**
