@@ -62,8 +62,8 @@ let messagesSentAgainLate = 0;
 const mediaFaults: { pair: number; fromMs: number; toMs: number }[] = [];
 /** Pauses that only a disturbed signalling path can have made, in ms. */
 const signalSilencesMs: number[] = [];
-/** Pauses that come to no more than 200 ms without the time in which the whole machine stood still. */
-let silencesByMachine = 0;
+/** Pauses that the machine made, or the server: those of bots who have nothing to do with each other. */
+let silencesOfAll = 0;
 const machine = new MachineStalls();
 const mediaPaths = new Disturbances();
 const signalling = new Disturbances();
@@ -229,13 +229,11 @@ function wasAway(receiver: ChaosBot, sender: ChaosBot, number: number): boolean 
 function judgeSilences(bot: ChaosBot): void {
   const pair = pairOf(bot);
   for (const { fromMs, toMs } of bot.silences) {
-    const excused = mediaFaults.some(
-      (fault) => (fault.pair === pair || fault.pair === -1) && fault.fromMs < toMs && fault.toMs > fromMs,
-    );
-    if (excused || fromMs > stoppedMs) continue;
+    if (isExpected(pair, fromMs, toMs) || fromMs > stoppedMs) continue;
     // What was heard last before a stall of the machine, and first after it, is a frame or two off.
-    if (toMs - fromMs - machine.during(fromMs - SILENCE_MS / 2, toMs) <= SILENCE_MS) {
-      silencesByMachine += 1;
+    const ownMs = toMs - fromMs - machine.during(fromMs - SILENCE_MS / 2, toMs);
+    if (ownMs <= SILENCE_MS || isOfAll(fromMs, toMs)) {
+      silencesOfAll += 1;
       continue;
     }
     signalSilencesMs.push(Math.round(toMs - fromMs));
@@ -243,6 +241,22 @@ function judgeSilences(bot: ChaosBot): void {
       `${bot.name} heard nothing for ${Math.round(toMs - fromMs)} ms while its media path was well`,
     );
   }
+}
+
+/** Whether the media path of a pair was disturbed then, or the server itself. */
+function isExpected(pair: number, fromMs: number, toMs: number): boolean {
+  return mediaFaults.some(
+    (fault) => (fault.pair === pair || fault.pair === -1) && fault.fromMs < toMs && fault.toMs > fromMs,
+  );
+}
+
+/** Whether three undisturbed pairs and more heard nothing at the same time: faults are of one bot, so it is not theirs. */
+function isOfAll(fromMs: number, toMs: number): boolean {
+  const pairs = target.seats
+    .filter(({ bot }) => bot.silences.some((one) => one.fromMs < toMs && one.toMs > fromMs))
+    .map(({ bot }) => pairOf(bot))
+    .filter((pair) => !isExpected(pair, fromMs, toMs));
+  return new Set(pairs).size >= 3;
 }
 
 function report(): void {
@@ -272,7 +286,7 @@ function report(): void {
       maximum: sorted.at(-1) ?? null,
     },
     signalSilencesMs,
-    silencesByMachine,
+    silencesOfAll,
     machineStallsMs: machine.all
       .map(({ fromMs, toMs }) => Math.round(toMs - fromMs))
       .filter((ms) => ms > 100),

@@ -4,7 +4,7 @@ import { ConnectionProxy, NetworkLink } from "troupe/testing";
 import type { ConnectionForm } from "../../../src/transports/livekit/AttemptContext.ts";
 import { LiveKitConnection } from "../../../src/transports/livekit/LiveKitConnection.ts";
 import { parseLiveKitOptions } from "../../../src/transports/livekit/options.ts";
-import { impairAll } from "../../chaos/outage.ts";
+import { setOutage } from "../../chaos/way.ts";
 import { type Checks, expect } from "../sora/Checks.ts";
 import { hears } from "./counterpartChecks.ts";
 import { sessionsThrough } from "./ProxiedTransport.ts";
@@ -124,11 +124,11 @@ async function mediaChecks(checks: Checks, server: LiveKitServer, form: Connecti
     await hears(ours, "other", 440);
     for (const ms of [1_000, 5_000, 12_000]) {
       await checks.check(`${form}: audio both ways after ${ms} ms without a packet`, async () => {
-        await impairAll(link, true);
+        await setOutage(link, true);
         await pause(ms);
         other.forget();
         ours.forget();
-        await impairAll(link, false);
+        await setOutage(link, false);
         const opened = performance.now();
         await Promise.all([hears(other, "ours", 880), hears(ours, "other", 440)]);
         expect(rejoins.length === 0, "it joined anew");
