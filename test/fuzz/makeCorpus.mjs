@@ -76,7 +76,26 @@ const forwarderSeries = {
   "left-out": series(numbered(5, 1, { first: 0x81, payloadType: 100, more: [0, 0, 0, 1, 9] })),
 };
 
+/** DATA_CHANNEL_OPEN (RFC 8832, section 5.1). */
+function dcepOpen({ type = 0, reliability = 0, label = "#chat", protocol = "" }) {
+  const message = Buffer.alloc(12);
+  message.set([3, type]);
+  message.writeUInt32BE(reliability, 4);
+  message.writeUInt16BE(label.length, 8);
+  message.writeUInt16BE(protocol.length, 10);
+  return Buffer.concat([message, Buffer.from(label + protocol)]);
+}
+const dcepMessages = {
+  reliable: dcepOpen({}),
+  "unordered-retransmits": dcepOpen({ type: 0x81, reliability: 3, protocol: "json" }),
+  "life-time": dcepOpen({ type: 2, reliability: 65535 }),
+  "wild-reliability": dcepOpen({ type: 0x82, reliability: 0xffff_ffff, label: "" }),
+  "cut-off": dcepOpen({}).subarray(0, 14),
+  acknowledgement: Buffer.from([2]),
+};
+
 const targets = {
+  DcepFuzz: dcepMessages,
   RtpPacketFuzz: rtpPackets,
   RtcpPacketFuzz: rtcpPackets,
   JitterBufferFuzz: jitterBufferSeries,

@@ -6,6 +6,7 @@ import { Session } from "../../src/webrtc/Session.ts";
 import { parseDescription } from "../../src/webrtc/sdp/parse.ts";
 import { application, audio, bundle, offer, SORA_OFFERS, track, video } from "../fixtures/sdp.ts";
 import { FakeEngine, FakeTransport } from "../fixtures/webrtc.ts";
+import { type Random, seeded } from "./random.ts";
 
 /** A single input that takes longer than this is a fault. */
 const SLOW_MS = 2000;
@@ -18,20 +19,6 @@ export interface FuzzResult {
   accepted: number;
   refused: number;
   slowestMs: number;
-}
-
-type Random = (below: number) => number;
-
-/** A small generator (xorshift32), so that a seed gives the same inputs on every machine. */
-function seeded(seed: number): Random {
-  let state = seed >>> 0 || 1;
-  return (below) => {
-    state ^= state << 13;
-    state ^= state >>> 17;
-    state ^= state << 5;
-    state >>>= 0;
-    return state % below;
-  };
 }
 
 /** Answers of the shapes that libwebrtc gives, made by our own answerer. */
