@@ -271,6 +271,15 @@ export interface PeerStats {
   drops: Record<string, number>;
 }
 
+/** What a wire in this process does to RTP packets. */
+export interface WireImpairment {
+  lossPercent?: number;
+  /** Each packet comes with one of so many that follow it, or at once: up to 1000. */
+  maximumPacketsLate?: number;
+  /** The same seed loses the same packets. */
+  seed?: number;
+}
+
 export interface EngineStats {
   ticks: number;
   /** Ticks that a late clock skipped after it had caught up five. */
@@ -307,7 +316,7 @@ interface EngineBinding {
   /** Gives the peer an RTP packet as a transport would that got it at `arrivalUs`; for tests and benches. */
   peerReceive(peer: number, packet: Uint8Array, arrivalUs: number): void;
   /** Joins two peers by a wire in this process, in place of transports; for tests and benches. */
-  peerLink(first: number, second: number): void;
+  peerLink(first: number, second: number, impairment?: WireImpairment): void;
 
   receiverCreate(peer: number, options: ReceiverOptions): number;
   /** Changes ssrcs, codecs and NACK of a receiver without losing its buffer. */

@@ -13,6 +13,7 @@ import type {
   SenderOptions,
   SinkOptions,
   SourceOptions,
+  WireImpairment,
 } from "./binding.ts";
 import { EngineFrameCryptor, EngineFrameRelay, type EngineFrameTransform } from "./frameTransforms.ts";
 import { NativeHandle } from "./handles.ts";
@@ -186,8 +187,8 @@ export class EnginePeer extends NativeHandle {
   }
 
   /** Joins this peer and `other` by a wire in this process, in place of transports. For tests and benches. */
-  link(other: EnginePeer): void {
-    this.#binding.peerLink(this.handle, other.handle);
+  link(other: EnginePeer, impairment?: WireImpairment): void {
+    this.#binding.peerLink(this.handle, other.handle, impairment);
   }
 
   /** Sends what `receiver` (of another peer) gets on this peer. */

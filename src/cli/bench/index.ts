@@ -9,6 +9,7 @@ import { benchProcessing } from "./processing.ts";
 import { benchQuality } from "./quality/quality.ts";
 import { benchReceiver } from "./quality/receiver.ts";
 import { benchRestart } from "./restart.ts";
+import { benchSoak } from "./soak.ts";
 import { benchStage } from "./stageLoad.ts";
 import { benchTransform } from "./transform.ts";
 import { benchVoice } from "./voice.ts";
@@ -53,6 +54,7 @@ const BENCHES = {
   mixer: { run: benchMixer, bots: 50, seconds: 10 },
   processing: { run: benchProcessing, bots: 1, seconds: 10 },
   transform: { run: benchTransform, bots: 20, seconds: 30 },
+  soak: { run: benchSoak, bots: 1, seconds: 30 * 3600, complexity: 0 },
   stage: { run: benchStage, bots: 200, seconds: 300 },
 } satisfies Record<string, Bench>;
 
@@ -61,7 +63,7 @@ export const BENCH_NAMES = Object.keys(BENCHES) as (keyof typeof BENCHES)[];
 /**
  * Runs one bench and prints its figures.
  *
- * @returns false when the bench's own figures say that it did not work (nothing was heard).
+ * @returns false when the bench's own figures say that it did not work (nothing was heard, or memory grew).
  * @throws TroupeError INVALID_OPTION for a name that is none.
  */
 export async function runBench(name: string, options: BenchOptions, signal: AbortSignal): Promise<boolean> {
@@ -73,6 +75,7 @@ export async function runBench(name: string, options: BenchOptions, signal: Abor
   else
     for (const [key, value] of Object.entries(figures))
       process.stdout.write(`${key.padEnd(24)} ${show(value)}\n`);
+  if ("flat" in figures && !figures.flat) return false;
   return !("receivedShare" in figures) || Number(figures.receivedShare) > 0.5;
 }
 

@@ -82,7 +82,11 @@ void peerReceive(const Info& info) {
   const auto arrivalUs = static_cast<int64_t>(numberArgument(info, 2, "arrivalUs", 0, 9e15));
   peer->receiveRtp(packet.Data(), packet.ElementLength(), arrivalUs);
 }
-void peerLink(const Info& info) { engineOf(info).linkPeers(handleArgument(info, 0), handleArgument(info, 1)); }
+void peerLink(const Info& info) {
+  WireImpairment impairment;
+  if (info.Length() > 2 && !info[2].IsUndefined()) impairment = wireImpairmentOf(objectArgument(info, 2, "impairment"));
+  engineOf(info).linkPeers(handleArgument(info, 0), handleArgument(info, 1), impairment);
+}
 
 Napi::Value receiverCreate(const Info& info) {
   return number(info, engineOf(info).createReceiver(handleArgument(info, 0),

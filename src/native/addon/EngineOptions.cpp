@@ -21,6 +21,7 @@ constexpr int kHighestExtensionId = 255;
 constexpr uint32_t kMostEncodedFrames = 1'000'000;
 /** Packets are at most 1200 bytes with their header. */
 constexpr size_t kLongestEncodedFrame = 1136;
+constexpr int kMostPacketsLate = 1000;
 constexpr int kMostClearBytes = 64;
 constexpr int kLongestDelayMs = 10'000;
 constexpr int kMostBitRate = 1'000'000'000;
@@ -176,6 +177,15 @@ ForwardingOptions forwardingOptionsOf(Napi::Object object) {
   }
   if (fields.has("layer")) options.layer = fields.text("layer", LayerSelector::kLongestRid);
   return options;
+}
+
+WireImpairment wireImpairmentOf(Napi::Object object) {
+  const Fields fields(object, "impairment");
+  WireImpairment impairment;
+  impairment.lossPercent = fields.integer("lossPercent", 0, 100, 0);
+  impairment.maximumPacketsLate = fields.integer("maximumPacketsLate", 0, kMostPacketsLate, 0);
+  impairment.seed = static_cast<uint32_t>(fields.integer("seed", 0, 0x7fff'ffff, 1));
+  return impairment;
 }
 
 FrameCryptorOptions frameCryptorOptionsOf(Napi::Object object) {

@@ -5,6 +5,7 @@
 
 #include "../engine/FrameCryptor.hpp"
 #include "../engine/HeaderExtensionIds.hpp"
+#include "../engine/LossyWire.hpp"
 #include "../engine/ReplayStream.hpp"
 #include "../engine/StreamOptions.hpp"
 
@@ -17,6 +18,7 @@ SenderOptions senderOptionsOf(Napi::Object object);
 /** Fields that are left out stay as they are in `base`. */
 OpusParameters opusParametersOf(Napi::Object object, OpusParameters base);
 ForwardingOptions forwardingOptionsOf(Napi::Object object);
+WireImpairment wireImpairmentOf(Napi::Object object);
 FrameCryptorOptions frameCryptorOptionsOf(Napi::Object object);
 EncodedSource::Options encodedSourceOptionsOf(Napi::Object object);
 

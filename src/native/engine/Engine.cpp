@@ -7,8 +7,6 @@
 #include <stdexcept>
 #include <utility>
 
-#include "LocalWire.hpp"
-
 namespace troupe {
 
 namespace {
@@ -132,12 +130,16 @@ Engine::PeerStats Engine::peerStats(uint32_t handle) const {
   return stats;
 }
 
-void Engine::linkPeers(uint32_t first, uint32_t second) {
+void Engine::linkPeers(uint32_t first, uint32_t second, const WireImpairment& impairment) {
   const auto a = require(peers_, first, "peer");
   const auto b = require(peers_, second, "peer");
   const auto now = [this] { return scheduler_.nowUs(); };
-  a->wire()->setSender(std::make_shared<LocalWire>(b, now));
-  b->wire()->setSender(std::make_shared<LocalWire>(a, now));
+  const auto wireTo = [&](const std::shared_ptr<Peer>& to) -> std::shared_ptr<PacketSender> {
+    if (impairment.lossPercent == 0 && impairment.maximumPacketsLate == 0) return std::make_shared<LocalWire>(to, now);
+    return std::make_shared<LossyWire>(to, now, impairment);
+  };
+  a->wire()->setSender(wireTo(b));
+  b->wire()->setSender(wireTo(a));
   a->setWritable(true);
   b->setWritable(true);
 }

@@ -12,6 +12,7 @@
 #include "BatchQueue.hpp"
 #include "FrameCryptor.hpp"
 #include "FrameRelay.hpp"
+#include "LossyWire.hpp"
 #include "Peer.hpp"
 #include "Scheduler.hpp"
 #include "Source.hpp"
@@ -53,7 +54,7 @@ class Engine {
   std::shared_ptr<Peer> peer(uint32_t handle) const;
   PeerStats peerStats(uint32_t peer) const;
   /** Joins two peers by a wire in this process; both are writable at once. */
-  void linkPeers(uint32_t first, uint32_t second);
+  void linkPeers(uint32_t first, uint32_t second, const WireImpairment& impairment = {});
 
   uint32_t createReceiver(uint32_t peer, ReceiverOptions options);
   void updateReceiver(uint32_t receiver, ReceiverOptions options);
