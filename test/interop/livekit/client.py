@@ -118,6 +118,9 @@ class Client:
         for frames in self.heard.values():
             frames.clear()
 
+    async def ratchet(self):
+        self.room.e2ee_manager.key_provider.ratchet_shared_key(0)
+
     async def mute(self, muted):
         track = self.publication.track
         track.mute() if muted else track.unmute()

@@ -375,9 +375,32 @@ async function encryptionChecks(
         );
         return undefined;
       });
+      await ratchetChecks(checks, sdk, ours, theirs);
     } finally {
       await Promise.all([ours.close(), deaf.close(), theirs.close()]);
     }
+  });
+}
+
+/** Whoever ratchets a shared key sends under the next one, and hears the others once they have ratcheted too. */
+async function ratchetChecks(checks: Checks, sdk: string, ours: TroupeParty, theirs: Counterpart) {
+  await checks.check(`${sdk}: theirs ratchets its key, and ours loses no message and hears on`, async () => {
+    const got: string[] = [];
+    const texts = Array.from({ length: 5 }, (_, number) => `behind the ratchet ${number}`);
+    const off = ours.room.on("dataReceived", ({ data }) => got.push(Buffer.from(data).toString()));
+    await theirs.ask("ratchet");
+    for (const text of texts) await theirs.ask("publishData", { text });
+    const deadline = Date.now() + TONE_MS;
+    while (got.length < texts.length && Date.now() < deadline) await pause(20);
+    off();
+    expect(got.join() === texts.join(), `got ${got}`);
+    ours.forget();
+    return hears(ours, "theirs", 440);
+  });
+  await checks.check(`${sdk}: ours ratchets its key too, and theirs hears on`, async () => {
+    await ours.room.encryption.keyProvider?.ratchetSharedKey();
+    await theirs.ask("forget");
+    return hears(theirs, "ours", 880);
   });
 }
 

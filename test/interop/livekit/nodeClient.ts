@@ -98,6 +98,11 @@ const commands: Record<string, (args: any) => unknown> = {
     const pcm = Int16Array.from((heard.get(identity) ?? []).flatMap((frame) => [...frame]));
     return Buffer.from(pcm.buffer).toString("base64");
   },
+  ratchet() {
+    // Its types hide the provider, which no other way leads to.
+    const manager = room.e2eeManager as unknown as { keyProvider: rtc.KeyProvider };
+    manager.keyProvider.ratchetSharedKey(0);
+  },
   forget() {
     for (const frames of heard.values()) frames.length = 0;
   },

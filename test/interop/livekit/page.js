@@ -16,6 +16,7 @@ const hearing = new AudioContext({ sampleRate: HEARD_RATE });
 const heard = new Map();
 const tell = (event, fields = {}) => window.tell({ event, ...fields });
 let room;
+let keyProvider;
 let publication;
 
 async function sha256(bytes) {
@@ -98,7 +99,7 @@ const commands = {
     await Promise.all([context.resume(), hearing.resume()]);
     let e2ee;
     if (key) {
-      const keyProvider = new ExternalE2EEKeyProvider();
+      keyProvider = new ExternalE2EEKeyProvider();
       await keyProvider.setKey(key);
       e2ee = { keyProvider, worker: new Worker("/e2ee.worker.mjs", { type: "module" }) };
     }
@@ -118,6 +119,7 @@ const commands = {
     for (const byte of new Uint8Array(pcm.buffer)) text += String.fromCharCode(byte);
     return btoa(text);
   },
+  ratchet: () => keyProvider.ratchetKey(undefined, 0),
   forget() {
     for (const kept of heard.values()) kept.length = 0;
   },

@@ -33,6 +33,13 @@ export interface ReceivedPackets {
   samples: number;
 }
 
+export function sumOf(all: Iterable<ReceivedPackets>): ReceivedPackets {
+  const sum: ReceivedPackets = { received: 0, lost: 0, concealed: 0, samples: 0 };
+  for (const one of all)
+    for (const key of Object.keys(sum) as (keyof ReceivedPackets)[]) sum[key] += one[key];
+  return sum;
+}
+
 /** A bot in a room, by whichever client. */
 export interface RoomBot {
   /** Queues 48 kHz mono; resolves when there is room for more. */
@@ -165,15 +172,11 @@ async function speak(bot: RoomBot, voice: Int16Array, number: number, signal: Ab
 type Snapshot = Awaited<ReturnType<typeof snapshot>>;
 
 async function snapshot(members: readonly Member[]) {
-  const packets: ReceivedPackets = { received: 0, lost: 0, concealed: 0, samples: 0 };
-  for (const one of await Promise.all(members.map(({ bot }) => bot.packets()))) {
-    for (const key of Object.keys(packets) as (keyof ReceivedPackets)[]) packets[key] += one[key];
-  }
   return {
     cpu: process.cpuUsage(),
     wallMs: performance.now(),
     samplesHeard: members.reduce((sum, { samplesHeard }) => sum + samplesHeard, 0),
-    packets,
+    packets: sumOf(await Promise.all(members.map(({ bot }) => bot.packets()))),
   };
 }
 

@@ -22,6 +22,7 @@ import {
   type RoomClient,
   type Seat,
   serveRoomBots,
+  sumOf,
   WRITTEN_RATE,
 } from "./roomBots.ts";
 
@@ -64,16 +65,17 @@ async function listen(track: RemoteTrack, hear: Hear): Promise<void> {
 }
 
 async function packetsOf(room: Room): Promise<ReceivedPackets> {
-  const packets: ReceivedPackets = { received: 0, lost: 0, concealed: 0, samples: 0 };
   const { publisherStats, subscriberStats } = await room.getRtcStats();
   // One peer connection carries both directions, and its figures are all the publisher's.
-  for (const { stats } of [...publisherStats, ...subscriberStats]) {
-    if (stats.case !== "inboundRtp") continue;
-    const { received, inbound } = stats.value;
-    packets.received += Number(received?.packetsReceived ?? 0);
-    packets.lost += Number(received?.packetsLost ?? 0);
-    packets.concealed += Number(inbound?.concealedSamples ?? 0);
-    packets.samples += Number(inbound?.totalSamplesReceived ?? 0);
-  }
-  return packets;
+  const inbound = [...publisherStats, ...subscriberStats].flatMap(({ stats }) =>
+    stats.case === "inboundRtp" ? [stats.value] : [],
+  );
+  return sumOf(
+    inbound.map(({ received, inbound: heard }) => ({
+      received: Number(received?.packetsReceived ?? 0),
+      lost: Number(received?.packetsLost ?? 0),
+      concealed: Number(heard?.concealedSamples ?? 0),
+      samples: Number(heard?.totalSamplesReceived ?? 0),
+    })),
+  );
 }

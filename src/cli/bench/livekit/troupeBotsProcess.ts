@@ -1,4 +1,4 @@
-import { AudioSink, AudioSource, connect } from "../../../index.ts";
+import { AudioSink, AudioSource, connect, type StatsEntry } from "../../../index.ts";
 import { Engine } from "../../../native/index.ts";
 import { livekit } from "../../../transports/livekit/index.ts";
 import { EXPECTED_LOSS_PERCENT, PUBLISHED } from "./published.ts";
@@ -11,6 +11,7 @@ import {
   type RoomClient,
   type Seat,
   serveRoomBots,
+  sumOf,
   WRITTEN_RATE,
 } from "./roomBots.ts";
 
@@ -26,17 +27,7 @@ const client: RoomClient = {
     await connection.connected();
     return {
       write: (pcm) => source.write(pcm),
-      async packets() {
-        const packets: ReceivedPackets = { received: 0, lost: 0, concealed: 0, samples: 0 };
-        for (const entry of connection.getStats()) {
-          if (entry.type !== "inbound-rtp") continue;
-          packets.received += Number(entry.packetsReceived);
-          packets.lost += Number(entry.packetsLost);
-          packets.concealed += Number(entry.concealedSamples);
-          packets.samples += Number(entry.totalSamplesReceived);
-        }
-        return packets;
-      },
+      packets: async () => packetsOf(connection.getStats()),
       async leave() {
         await connection.disconnect();
         source.close();
@@ -49,3 +40,15 @@ const client: RoomClient = {
 };
 
 serveRoomBots(client);
+
+function packetsOf(stats: StatsEntry[]): ReceivedPackets {
+  const inbound = stats.filter(({ type }) => type === "inbound-rtp");
+  return sumOf(
+    inbound.map(({ packetsReceived, packetsLost, concealedSamples, totalSamplesReceived }) => ({
+      received: Number(packetsReceived),
+      lost: Number(packetsLost),
+      concealed: Number(concealedSamples),
+      samples: Number(totalSamplesReceived),
+    })),
+  );
+}
