@@ -47,6 +47,7 @@ const DATA: Names<Omit<DataHubEvents, "dropped">> = {
   transcriptionReceived: true,
   chatMessageReceived: true,
   chatMessageEdited: true,
+  packetsSkipped: true,
 };
 
 /** The names of each, which is how they are passed on. */

@@ -81,6 +81,23 @@ describe("reliable packets", () => {
     expect(heard.bob!.map(text)).toEqual(["once"]);
   });
 
+  it("that the server lost are told of, those of before we came are not", async () => {
+    const { room, alice, bob, heard } = party();
+    const told: unknown[] = [];
+    bob.hub.events.on("packetsSkipped", (identity, packets) => told.push([identity, packets]));
+    await alice.hub.publishData("1");
+    bob.isConnected = false;
+    for (const lost of ["2", "3"]) await alice.hub.publishData(lost);
+    bob.isConnected = true;
+    await alice.hub.publishData("4");
+    await alice.hub.publishData("5");
+    expect(heard.bob!.map(text)).toEqual(["1", "4", "5"]);
+    expect([told, bob.hub.skipped]).toEqual([[["alice", 2]], 2]);
+    const dave = room.join("dave");
+    await alice.hub.publishData("6");
+    expect(dave.hub.skipped).toBe(0);
+  });
+
   it("that arrive twice at a receiver are heard once", async () => {
     const { alice, bob, heard } = party();
     await alice.hub.publishData("once");

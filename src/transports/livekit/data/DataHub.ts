@@ -87,6 +87,8 @@ export class DataHub {
   #isClosed = false;
   /** Packets of others that were let go: unreadable, or beyond a limit. */
   dropped = 0;
+  /** Reliable packets of others that their numbers tell of, and that did not come: see `packetsSkipped`. */
+  skipped = 0;
 
   /** @throws TroupeError INVALID_OPTION for a limit. */
   constructor(port: DataPort, { limits: given = {}, clock = systemClock }: DataHubOptions = {}) {
@@ -297,11 +299,20 @@ export class DataHub {
   // --- packets
 
   #receive(kind: DataKind, packet: DataPacket, size: number): void {
-    if (kind === "reliable" && !this.#received.takeSequence(packet.participantSid, packet.sequence)) return;
+    if (kind === "reliable" && !this.#takeSequence(packet)) return;
     // The channel that it came by is the truth; what the packet says of it is not.
     packet.kind = kind === "reliable" ? DataPacket_Kind.RELIABLE : DataPacket_Kind.LOSSY;
     if (kind === "reliable") this.#encrypted.takeReliable(packet, size);
     else this.#encrypted.takeLossy(packet);
+  }
+
+  /** False for a packet that came already. */
+  #takeSequence({ participantSid, participantIdentity, sequence }: DataPacket): boolean {
+    const skipped = this.#received.takeSequence(participantSid, sequence);
+    if (skipped === undefined) return false;
+    this.skipped += skipped;
+    if (skipped > 0) this.events.emit("packetsSkipped", participantIdentity, skipped);
+    return true;
   }
 
   #dispatch(packet: DataPacket, value: PacketValue, isEncrypted: boolean): void {

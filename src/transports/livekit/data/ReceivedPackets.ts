@@ -11,15 +11,19 @@ export class ReceivedPackets {
   readonly #lastSequences = new Map<string, number>();
   readonly #nonces = new Set<string>();
 
-  /** False for one that came already. Packets without a number, or without a sender, are always new. */
-  takeSequence(senderSid: string, sequence: number): boolean {
-    if (sequence === 0 || senderSid === "") return true;
-    const last = this.#lastSequences.get(senderSid) ?? 0;
-    if (sequence <= last) return false;
+  /**
+   * How many numbers of the sender's were left out before this one; undefined for one that came already. Packets
+   * without a number, or without a sender, are always new.
+   */
+  takeSequence(senderSid: string, sequence: number): number | undefined {
+    if (sequence === 0 || senderSid === "") return 0;
+    const last = this.#lastSequences.get(senderSid);
+    if (last !== undefined && sequence <= last) return undefined;
     this.#lastSequences.delete(senderSid);
     this.#lastSequences.set(senderSid, sequence);
     if (this.#lastSequences.size > MAXIMUM_SENDERS) forgetOldest(this.#lastSequences);
-    return true;
+    // What a sender sent before we were there, or had heard of it, is no gap.
+    return last === undefined ? 0 : sequence - last - 1;
   }
 
   /** False for one that came already. No nonce is always new. */

@@ -56,6 +56,11 @@ export type DataHubEvents = {
   transcriptionReceived: [transcription: Transcription, senderIdentity: string | undefined];
   chatMessageReceived: [message: ChatMessage, participantIdentity: string | undefined];
   chatMessageEdited: [message: ChatMessage, participantIdentity: string | undefined];
+  /**
+   * The numbers of a participant's reliable packets left so many out. Where nobody sends to some of the room alone, the
+   * server lost them; what is sent to others is numbered too.
+   */
+  packetsSkipped: [participantIdentity: string, packets: number];
   /** A packet could not be read or was let go by a limit; it is counted. */
   dropped: [why: string];
 };
