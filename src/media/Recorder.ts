@@ -34,6 +34,7 @@ const optionsSchema = z.object({
     .min(6_000, { error: bitRateError })
     .max(256_000, { error: bitRateError })
     .default(32_000),
+  startedAtUs: z.number({ error: "microseconds" }).nonnegative({ error: "microseconds" }).optional(),
 });
 
 /** How a recorder is made. */
@@ -48,6 +49,11 @@ export interface RecorderOptions {
   format?: "wav" | "ogg";
   /** Of each track in Ogg Opus, in bit/s; 32000 when left out. */
   bitRate?: number;
+  /**
+   * Process-monotonic time of the first sample, in microseconds: now when left out. With a time that has passed the
+   * file is silent up to now, so that several files that begin at different times have one time base.
+   */
+  startedAtUs?: number;
 }
 
 /** What a {@link Recorder} reports. */
@@ -96,7 +102,7 @@ export class Recorder extends TypedEvents<RecorderEvents> {
     this.path = path;
     this.sampleRate = sampleRate;
     this.#clock = clock;
-    this.startedAtUs = clock.nowUs();
+    this.startedAtUs = checked.startedAtUs ?? clock.nowUs();
     this.#channels = tracks.length;
     this.#file = createFile(checked, tracks.length);
     this.#window = new RecordingWindow(
