@@ -1,6 +1,8 @@
 import { type Logger, randomId } from "../core/index.ts";
+import { ChannelRecording, type RecordingIndex } from "./ChannelRecording.ts";
 import type { Member } from "./Member.ts";
 import { type ConnectionEventType, connectionNotify, layerNotify } from "./notify.ts";
+import { Spotlight } from "./Spotlight.ts";
 import type { Publication } from "./Upstreams.ts";
 
 /** Who comes, stays and goes, once for each and not once for each who is told. */
@@ -15,6 +17,12 @@ export class Channel {
   readonly #log: Logger;
   readonly #onEmpty: () => void;
   readonly #onEvent: ChannelListener | undefined;
+  readonly #spotlight = new Spotlight(
+    () => this.#connectedMembers(),
+    (member) => this.#others(member),
+  );
+  #starting: Promise<ChannelRecording> | undefined;
+  #recording: ChannelRecording | undefined;
 
   constructor(id: string, log: Logger, onEmpty: () => void, onEvent?: ChannelListener) {
     this.id = id;
@@ -64,6 +72,29 @@ export class Channel {
     return told;
   }
 
+  /** Records what each member says to a file of its own, until it is stopped or the channel is empty. */
+  async record(folder: string): Promise<string> {
+    this.#starting ??= ChannelRecording.start(folder, this.id, this.#log);
+    const starting = this.#starting;
+    try {
+      const recording = await starting;
+      if (this.#starting === starting) this.#recording = recording;
+      this.#recording?.follow(this.#connectedMembers());
+      return recording.id;
+    } catch (error) {
+      this.#starting = undefined;
+      throw error;
+    }
+  }
+
+  /** Ends the recording and its files; undefined when there is none. */
+  async stopRecording(): Promise<RecordingIndex | undefined> {
+    const starting = this.#starting;
+    this.#starting = undefined;
+    this.#recording = undefined;
+    return (await starting)?.close();
+  }
+
   /** Ends every member. */
   close(reason: string): void {
     for (const member of [...this.#members.values()]) member.leave(reason);
@@ -104,6 +135,8 @@ export class Channel {
 
   #refresh(): void {
     for (const member of this.#members.values()) member.get(this.#wantedBy(member));
+    this.#spotlight.refresh();
+    this.#recording?.follow(this.#connectedMembers());
   }
 
   #notify(eventType: ConnectionEventType, about: Member): void {

@@ -9,10 +9,14 @@ export class Channels {
   readonly #limits: StageLimits;
   readonly #log: Logger;
   readonly #onEvent: ChannelListener | undefined;
+  readonly #recordingFolder: string | undefined;
+  readonly #ending = new Set<Promise<void>>();
 
-  constructor(limits: StageLimits, log: Logger, onEvent?: ChannelListener) {
+  /** @param recordingFolder where every channel is recorded; none is when left out. */
+  constructor(limits: StageLimits, log: Logger, onEvent?: ChannelListener, recordingFolder?: string) {
     this.#limits = limits;
     this.#log = log;
+    this.#recordingFolder = recordingFolder;
     this.#onEvent = onEvent;
   }
 
@@ -45,12 +49,32 @@ export class Channels {
     if (this.#channels.size >= this.#limits.channels) return "TOO-MANY-CHANNELS";
     const channel = new Channel(channelId, this.#log, () => this.release(channel), this.#onEvent);
     this.#channels.set(channelId, channel);
+    if (this.#recordingFolder !== undefined) {
+      channel
+        .record(this.#recordingFolder)
+        .catch((error) => this.#log.error("a channel is not recorded", { channelId, error }));
+    }
     return channel;
   }
 
   /** Forgets a channel that nobody is in. */
   release(channel: Channel): void {
-    if (channel.size === 0 && this.#channels.get(channel.id) === channel) this.#channels.delete(channel.id);
+    if (channel.size > 0 || this.#channels.get(channel.id) !== channel) return;
+    this.#channels.delete(channel.id);
+    // What could not be written is in the log.
+    const ended = channel
+      .stopRecording()
+      .then(
+        () => {},
+        () => {},
+      )
+      .finally(() => this.#ending.delete(ended));
+    this.#ending.add(ended);
+  }
+
+  /** Resolves when every recording of the channels that ended is written. */
+  async recorded(): Promise<void> {
+    await Promise.all(this.#ending);
   }
 
   close(reason: string): void {

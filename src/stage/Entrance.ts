@@ -45,6 +45,8 @@ export interface EntranceOptions {
   channels: Channels;
   /** The layers of senders that want simulcast. */
   encodings: readonly SimulcastEncoding[];
+  /** Where clients are sent that were not sent here. */
+  redirectUrl: string | undefined;
   limits: StageLimits;
   times: MemberTimes;
   log: Logger;
@@ -94,8 +96,14 @@ export class Entrance {
     trusted: boolean,
     signal: AbortSignal,
   ): Promise<void> {
-    const { limits, channels, encodings, times, log } = this.#options;
+    const { limits, channels, encodings, redirectUrl, times, log } = this.#options;
     const wish = readConnect(text, limits);
+    if (redirectUrl !== undefined && wish.redirect !== true) {
+      socket.send({ type: "redirect", location: redirectUrl });
+      // The client goes on only once this WebSocket is closed.
+      socket.close(CloseCode.normal, "REDIRECT");
+      return;
+    }
     const connectionId = randomId();
     const allowed = await this.#authenticate(wish, connectionId, remoteAddress, trusted, signal);
     if (signal.aborted) return;

@@ -52,6 +52,12 @@ export interface StageOptions {
    * layer can have another codec than was asked for, or be off (`active: false`).
    */
   simulcastEncodings?: z.input<typeof simulcastEncodingSchema>[];
+  /** Another server's signalling address, to which clients are sent that come for the first time (`redirect`). */
+  redirectUrl?: string;
+  /** Where recordings go, a folder each; without it nothing is recorded. */
+  recordingFolder?: string;
+  /** Record every channel from its first member to its last; false when left out: the API starts recordings. */
+  recordChannels?: boolean;
   /** Makes the transport of each connection; the native one when left out. */
   createTransport?: () => PeerTransport;
   log?: Logger;
@@ -86,6 +92,12 @@ const optionsSchema = z.strictObject({
   allowedOrigins: z.array(z.string()).default([]),
   pingIntervalMs: milliseconds.min(10, "at least 10").default(5000),
   lifetimeMs: milliseconds.default(0),
+  redirectUrl: z
+    .string("a ws:// or wss:// URL")
+    .refine((text) => /^wss?:$/.test(URL.parse(text)?.protocol ?? ""), "a ws:// or wss:// URL")
+    .optional(),
+  recordingFolder: z.string("a path").min(1, "a path").optional(),
+  recordChannels: z.boolean("a boolean").default(false),
   simulcastEncodings: z
     .array(simulcastEncodingSchema)
     .min(1, "1 to 3 layers")
@@ -140,7 +152,12 @@ export class Stage {
     const log = options.log ?? logger;
     const { accessTokenSecret, authenticationWebhookUrl, eventWebhookUrl } = checked;
     const events = eventWebhookUrl === undefined ? undefined : new EventWebhook(eventWebhookUrl, log);
-    const channels = new Channels(limits, log, (type, event) => events?.tell(type, event));
+    const channels = new Channels(
+      limits,
+      log,
+      (type, event) => events?.tell(type, event),
+      everyChannelFolder(checked),
+    );
     const feed = new Feed(log);
     const feedToken = randomId();
     const entrance = new Entrance({
@@ -155,6 +172,7 @@ export class Stage {
       createTransport: options.createTransport ?? (() => new NativePeerTransport({ controlling: true })),
       channels,
       encodings: checked.simulcastEncodings,
+      redirectUrl: checked.redirectUrl,
       limits,
       times: {
         pingMs: checked.pingIntervalMs,
@@ -182,7 +200,12 @@ export class Stage {
         if (role === "publisher") feed.addPublisher(bounded);
         else feed.addSubscriber(bounded);
       },
-      onApi: (target, body) => callApi(target, body, { channels, newPageUrl: () => stage.newPageUrl() }),
+      onApi: (target, body) =>
+        callApi(target, body, {
+          channels,
+          recordingFolder: checked.recordingFolder,
+          newPageUrl: () => stage.newPageUrl(),
+        }),
     });
     const port = await server.listen();
     const stage: Stage = new Stage(
@@ -267,8 +290,18 @@ export class Stage {
   async #close(): Promise<void> {
     this.#channels.close("SHUTDOWN");
     await this.#server.close();
+    await this.#channels.recorded();
     await this.#events?.close();
   }
+}
+
+function everyChannelFolder({ recordChannels, recordingFolder }: z.output<typeof optionsSchema>) {
+  if (recordChannels && recordingFolder === undefined) {
+    throw new TroupeError("INVALID_OPTION", "Expected a recordingFolder beside recordChannels", {
+      field: "options.recordingFolder",
+    });
+  }
+  return recordChannels ? recordingFolder : undefined;
 }
 
 function addressOf(host: string, port: number, secure: boolean): string {

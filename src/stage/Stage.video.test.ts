@@ -107,18 +107,18 @@ describe("an offer to who asks for video", () => {
         { rid: "r2", active: false },
       ],
     });
-    const { offer, ...rest } = await join({
+    const member = await join({
       role: "sendonly",
       simulcast: true,
       video: { codec_type: "AV1" },
     });
-    expect(offer).toMatchObject({ simulcast: true, simulcast_multicodec: true });
-    expect(offer.encodings).toEqual([
+    expect(member.offer).toMatchObject({ simulcast: true, simulcast_multicodec: true });
+    expect(member.offer.encodings).toEqual([
       { rid: "r0", active: true, scaleResolutionDownTo: { maxWidth: 320, maxHeight: 180 } },
       { rid: "r1", active: true, codec: { mimeType: "video/VP8", clockRate: 90_000 } },
       { rid: "r2", active: false },
     ]);
-    const [line] = videoLines({ offer, ...rest } as ScriptedMember);
+    const [line] = videoLines(member);
     expect(codecsOf(line!)).toEqual(["AV1", "rtx", "VP8", "rtx"]);
     expect(line).toMatch(/^a=simulcast:recv r0;r1;r2\r$/m);
     expect(line).toMatch(/^a=rid:r1 recv\r$/m);

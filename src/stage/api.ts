@@ -12,6 +12,8 @@ export interface ApiReply {
 
 export interface ApiContext {
   channels: Channels;
+  /** Where recordings go; undefined when there are to be none. */
+  recordingFolder: string | undefined;
   /** A fresh address of the page; undefined when there is no page. */
   newPageUrl: () => string | undefined;
 }
@@ -56,6 +58,17 @@ const OPERATIONS: Readonly<Record<string, Operation>> = {
   "Sora_20201013.ListChannelConnections": (body, context) => {
     const { channel_id } = parse(channel, body);
     return context.channels.members(channel_id).map(describeShortly);
+  },
+  "Troupe_20261128.StartRecording": async (body, context) => {
+    const { channel_id } = parse(channel, body);
+    if (context.recordingFolder === undefined) throw new ApiError(404, "NO-RECORDING-FOLDER");
+    return { recording_id: await findChannel(context, channel_id).record(context.recordingFolder) };
+  },
+  "Troupe_20261128.StopRecording": async (body, context) => {
+    const { channel_id } = parse(channel, body);
+    const index = await findChannel(context, channel_id).stopRecording();
+    if (!index) throw new ApiError(404, "RECORDING-NOT-FOUND");
+    return index;
   },
   "Troupe_20261121.CreatePageUrl": (_body, context) => {
     const url = context.newPageUrl();

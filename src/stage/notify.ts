@@ -75,6 +75,25 @@ export function layerNotify(
   };
 }
 
+/** `spotlight.focused`, `spotlight.unfocused` and `spotlight.changed`, about a sender. */
+export function spotlightNotify(
+  change: "focused" | "unfocused" | "changed",
+  about: MemberIdentity,
+): Record<string, unknown> {
+  return {
+    type: "notify",
+    event_type: `spotlight.${change}`,
+    channel_id: about.channelId,
+    client_id: about.clientId,
+    bundle_id: about.bundleId,
+    connection_id: about.connectionId,
+    ...(change === "changed" ? { spotlight_id: about.sessionId } : {}),
+    fixed: false,
+    audio: about.audio,
+    video: about.video,
+  };
+}
+
 function metadataOf(member: MemberIdentity): Record<string, unknown> {
   if (member.notifyMetadata === undefined) return {};
   return { authn_metadata: member.notifyMetadata, metadata: member.notifyMetadata };
