@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Sora's official Python and JavaScript SDKs against the stage, the client and the bot.
 # Needs chromium, flite, pocketsphinx and Python 3.11 or newer with venv; fetches the Python SDK by itself.
-# Arguments: the parts to run (python, checklist, transform, browser, bot); all of them when left out.
+# Arguments: the parts to run (python, checklist, transform, video, browser, bot); all of them when left out.
 # PYTHON names the interpreter, CHROMIUM the browser.
 set -euo pipefail
 cd "$(dirname "$0")/.."

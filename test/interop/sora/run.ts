@@ -11,6 +11,7 @@ import { pythonChecks } from "./pythonChecks.ts";
 import { startStage } from "./StageProcess.ts";
 import { join16, SAMPLE_RATE, silence, speak, tone, writeWav } from "./sound.ts";
 import { transformChecks } from "./transformChecks.ts";
+import { videoChecks } from "./videoChecks.ts";
 
 /** What everything may take, in ms. */
 const TOTAL_MS = 8 * 60_000;
@@ -40,6 +41,7 @@ try {
   if (wants("python")) await pythonChecks(checks, room);
   if (wants("checklist")) await checklistChecks(checks, { stage, python });
   if (wants("transform")) await transformChecks(checks, room);
+  if (wants("video")) await videoChecks(checks, { stage, python });
   if (wants("browser")) {
     const loop = join16(silence(1), room.speech, silence(1), tone(BROWSER_HZ, 3));
     await withBrowser(loop, (joinPage) =>
