@@ -5,8 +5,10 @@ import { fileURLToPath } from "node:url";
 
 const [name = "", ...rest] = process.argv.slice(2);
 const path = join(dirname(fileURLToPath(import.meta.url)), "../examples", `${name}.ts`);
-if (!/^[a-z]+$/.test(name) || !existsSync(path)) {
-  console.error("example: expected one of bot, connector, echo, impairment, livekit, record, tone");
+if (!/^[a-zA-Z]+$/.test(name) || !existsSync(path)) {
+  console.error(
+    "example: expected one of bot, connector, echo, httpService, impairment, livekit, record, singleAudioClip, tone",
+  );
   process.exit(2);
 }
 process.argv.splice(1, Number.POSITIVE_INFINITY, path, ...rest);

@@ -1,11 +1,11 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, rm } from "node:fs/promises";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
 import { fileURLToPath } from "node:url";
-import { AudioSink, AudioSource, connect, type RemoteTrack } from "troupe";
+import { AudioSink, AudioSource, connect, encodeWav, type RemoteTrack } from "troupe";
 import { type SoraConnection, sora } from "troupe/sora";
 import { AudioConnectorCaller, Stage } from "troupe/stage";
 import { generateTone, measureTone, readRecording, ScriptedCaller } from "troupe/testing";
@@ -164,6 +164,39 @@ describe("the examples", { timeout: EXAMPLE_MS }, () => {
     expect(Number(lost)).toBeGreaterThan(10);
     expect(Number(lost)).toBeLessThan(60);
     expect(example.said).toMatch(/[\d.]+ % of the audio was made up, \d+ gaps/);
+  });
+
+  it("singleAudioClip: sends a file to an avatar and counts the frames", async () => {
+    const path = join(folder, "clip.wav");
+    const pcm = generateTone({ frequency: 440, sampleRate: 48_000, durationMs: 1_000 });
+    await writeFile(path, encodeWav({ pcm, sampleRate: 48_000, channels: 1 }));
+    const example = new Example("singleAudioClip", path);
+    expect(await example.ended, example.said).toBe(0);
+    expect(example.said).toMatch(/sent .*clip\.wav as \d{14}_/);
+    expect(example.said).toMatch(/^25 frames, \d+ bytes$/m);
+  });
+
+  it("httpService: gives PCM by its rate, and the messages of a face that says it", async () => {
+    const example = new Example("httpService", "0");
+    await example.says(/^http:/);
+    const base = /http:\S+\d/.exec(example.said)![0];
+    const get = (path: string) => fetch(`${base}${path}`);
+    const audio = async (rate: number) =>
+      (await (await get(`/audio?text=Hello&sampleRate=${rate}`)).arrayBuffer()).byteLength;
+    expect((await audio(48_000)) / (await audio(16_000))).toBeCloseTo(3, 1);
+    const animation = await get("/animation?text=Hello&sampleRate=24000");
+    const {
+      requestId,
+      sampleRate,
+      audio: pcm,
+      messages,
+    } = (await animation.json()) as Record<string, string>;
+    expect([requestId, sampleRate]).toEqual([expect.stringMatching(/^\d{14}_/), 24_000]);
+    const ms = Buffer.from(pcm!, "base64").length / 48;
+    expect(messages).toHaveLength(Math.ceil(ms / 40));
+    expect((await get("/animation?text=Hello&sampleRate=11025")).status).toBe(400);
+    expect((await get("/elsewhere?text=Hello")).status).toBe(404);
+    expect(await example.interrupt(), example.said).toBe(0);
   });
 
   it.each(["tone", "echo", "record", "bot"])("%s: ends when the stage does", async (name) => {
