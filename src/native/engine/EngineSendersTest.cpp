@@ -99,6 +99,8 @@ TEST_SUITE("Engine senders") {
     const uint32_t source = bench.engine.createSource({48'000, 1}, 1'000);
     SenderOptions options = sending(kOpus);
     options.retransmission = SenderOptions::Retransmission{2, 112};
+    // With it, single losses would not be asked for.
+    options.opus.fec = false;
     ReceiverOptions receiving;
     receiving.mid = "a";
     receiving.ssrcs = {1};
