@@ -23,6 +23,8 @@ export interface QualityRowFigures extends Record<Receiver, ReceiverFigures> {
   name: string;
   /** By how much the machine itself made a packet late at most, in ms: what no receiver is to blame for. */
   machineLateMs: number;
+  /** The machine was so late that the row says nothing of the receivers: to be run again, alone. */
+  isVoid: boolean;
 }
 
 export interface QualityFigures {
@@ -37,6 +39,8 @@ export interface QualityFigures {
 
 /** Spoken before anything counts: receivers set themselves to the network. */
 const WARM_UP_SECONDS = 5;
+/** Half a packet: later than this, the machine has a jitter of its own that the row does not speak of. */
+const MACHINE_LATE_MS = 10;
 /** What is still on its way, in buffers and in the air, when the last has been sent. */
 const TAIL_MS = 1_500;
 
@@ -100,7 +104,8 @@ async function measureRow(run: RowRun): Promise<QualityRowFigures> {
   );
   const [troupe, libwebrtc] = await withScores(scored, { python, signal });
   const machineLateMs = rounded(Math.max(...heard.map((it) => it.machineLateMs)), 1);
-  return { name: row.name, machineLateMs, troupe: troupe!, libwebrtc: libwebrtc! };
+  const isVoid = machineLateMs > MACHINE_LATE_MS;
+  return { name: row.name, machineLateMs, isVoid, troupe: troupe!, libwebrtc: libwebrtc! };
 }
 
 /** Lets both receivers hear the speech over a network each, which treats the same packets alike. */

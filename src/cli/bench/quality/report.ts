@@ -68,13 +68,18 @@ that do not count, and then ${seconds} s that do.
 - **added delay**: from the moment at which the unimpaired path would have delivered a packet to the callback that has its
   first sample, by cross-correlation second by second. It holds jitter buffer, decoder (Opus itself: 6.5 ms), and the wait for
   the next frame of 10 ms.
-- **machine late**: by how much the machine itself held a packet up at most. Where that is tens of ms, other work was running
-  and the row says more about the machine than about the receivers: run it again when nothing else runs.`;
+- **machine late**: by how much the machine itself held a packet up at most. Beyond 10 ms, half a packet, other work was
+  running and the row is void: it says more about the machine than about the receivers. Run it again when nothing else runs.`;
 
 function table(rows: readonly QualityRowFigures[]): string {
   const header = ["row", "receiver", ...COLUMNS.map(([title]) => title), "machine late, ms"];
-  const lines = rows.flatMap(({ name, machineLateMs, troupe, libwebrtc }) => [
-    [name, "Troupe", ...COLUMNS.map(([, show]) => show(troupe)), machineLateMs.toFixed(0)],
+  const lines = rows.flatMap(({ name, machineLateMs, isVoid, troupe, libwebrtc }) => [
+    [
+      name,
+      "Troupe",
+      ...COLUMNS.map(([, show]) => show(troupe)),
+      `${machineLateMs.toFixed(0)}${isVoid ? ", void" : ""}`,
+    ],
     ["", "libwebrtc", ...COLUMNS.map(([, show]) => show(libwebrtc)), ""],
   ]);
   return markdown(header, lines);
@@ -105,7 +110,8 @@ function hours(figures: readonly HourFigures[]): string {
   );
 }
 
-function verdict({ name, troupe, libwebrtc }: QualityRowFigures): string {
+function verdict({ name, isVoid, machineLateMs, troupe, libwebrtc }: QualityRowFigures): string {
+  if (isVoid) return `- ${name}: void, the machine was late by ${machineLateMs.toFixed(0)} ms`;
   const parts: string[] = [];
   const score = troupe.score - libwebrtc.score;
   parts.push(
