@@ -219,7 +219,8 @@ describe("audio through the engine by hand", () => {
     speaker.write(tone(440, 9_600));
     pass(1_000);
     const sent = near.stats().outbound[0]!.packetsSent;
-    expect(sent).toBeGreaterThanOrEqual(20);
+    // The tone, and 100 ms of silence.
+    expect(sent).toBeGreaterThanOrEqual(15);
     pass(1_000);
     expect(near.stats().outbound[0]!.packetsSent).toBe(sent);
     expect(flow).toEqual(["flowing", "stalled"]);

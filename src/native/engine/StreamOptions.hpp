@@ -62,8 +62,8 @@ struct SenderOptions {
   /** Without it, packets are sent again as they were. */
   std::optional<Retransmission> retransmission;
   std::optional<Redundancy> redundancy;
-  /** How long an empty source is still encoded as silence. */
-  int hangoverMs = 200;
+  /** How long an empty source is still encoded as silence, which costs libopus four fifths of what a voice does. */
+  int hangoverMs = 100;
 };
 
 struct ForwardingOptions {
