@@ -62,7 +62,8 @@ class Client:
             start(self.hear(track, participant.identity))
 
     async def hear(self, track, identity):
-        frames = self.heard.setdefault(identity, [])
+        # The stream of an earlier subscription goes on beside this one: it keeps to a list of its own.
+        frames = self.heard[identity] = []
         stream = rtc.AudioStream(track, sample_rate=HEARD_RATE, num_channels=1)
         async for event in stream:
             frames.append(np.frombuffer(event.frame.data, dtype=np.int16).copy())
@@ -202,6 +203,11 @@ class Client:
 
     async def dtmf(self, code, digit):
         await self.room.local_participant.publish_dtmf(code=code, digit=digit)
+
+    async def allow(self, everybody):
+        self.room.local_participant.set_track_subscription_permissions(
+            allow_all_participants=everybody, participant_permissions=[]
+        )
 
     async def participants(self):
         return {

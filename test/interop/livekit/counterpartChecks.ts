@@ -25,7 +25,7 @@ export interface CounterpartOptions {
   /** Makes a client of the SDK that has not joined yet. */
   open: (name: string) => Promise<Counterpart>;
   /** What the SDK cannot do at all, as its own documentation says. */
-  lacks: readonly ("mute" | "transcription" | "covering data" | "dtmf" | "permission back")[];
+  lacks: readonly ("mute" | "transcription" | "covering data" | "dtmf")[];
 }
 
 /** Waits until `listener` hears the tone from `identity`. */
@@ -66,13 +66,17 @@ export async function counterpartChecks(
       await callChecks(checks, sdk, ours, theirs);
       await dataEdgeChecks(checks, sdk, ours, theirs);
       await smallChecks(checks, sdk, ours, theirs, options);
-      await subscriptionChecks(checks, sdk, ours, theirs, options);
-      await checks.check(`${sdk}: theirs leaves`, async () => {
+      await subscriptionChecks(checks, sdk, ours, theirs);
+      await comebackChecks(checks, sdk, ours, theirs);
+      await checks.check(`${sdk}: theirs leaves in the middle of our call`, async () => {
+        const call = { destinationIdentity: "theirs", method: "slow", payload: "" };
+        const failed = ours.room.data.performRpc(call).catch((error: { rpcCode: number }) => error.rpcCode);
         const left = once(ours, "participantDisconnected");
         await theirs.ask("leave");
         const [participant] = await left;
         expect((participant as { identity: string }).identity === "theirs", "somebody else left");
-        return undefined;
+        expect((await failed) === 1503, `the call gave ${await failed}`);
+        return "1503";
       });
     } finally {
       await Promise.all([ours.close(), theirs.close()]);
@@ -255,6 +259,12 @@ async function callChecks(checks: Checks, sdk: string, ours: TroupeParty, theirs
       return String(got).slice(0, 10);
     });
   }
+  await checks.check(`${sdk}: theirs calls nobody`, async () => {
+    const call = { to: "nobody", method: "echo", payload: "" };
+    const { code } = (await theirs.ask("call", call)) as { code?: number };
+    expect(code === 1401 || code === 1501, `gave ${code}`);
+    return String(code);
+  });
   await checks.check(`${sdk}: ours calls nobody`, async () => {
     const call = { destinationIdentity: "nobody", method: "echo", payload: "" };
     const code = await data.performRpc(call).catch((error: InstanceType<typeof RpcError>) => error.rpcCode);
@@ -292,13 +302,7 @@ async function smallChecks(
   });
 }
 
-async function subscriptionChecks(
-  checks: Checks,
-  sdk: string,
-  ours: TroupeParty,
-  theirs: Counterpart,
-  { lacks }: CounterpartOptions,
-) {
+async function subscriptionChecks(checks: Checks, sdk: string, ours: TroupeParty, theirs: Counterpart) {
   await checks.check(`${sdk}: ours unsubscribes and subscribes again`, async () => {
     const [publication] = ours.room.remoteParticipants.get("theirs")!.trackPublications.values();
     const gone = once(ours, "trackUnsubscribed");
@@ -316,13 +320,26 @@ async function subscriptionChecks(
       participantPermissions: [],
     });
     await isQuiet(theirs, "ours", 880);
-    if (lacks.includes("permission back")) {
-      localParticipant.setTrackSubscriptionPermissions({ allParticipantsAllowed: true });
-      return "forbidding alone";
-    }
     localParticipant.setTrackSubscriptionPermissions({ allParticipantsAllowed: true });
     return hears(theirs, "ours", 880);
   });
+}
+
+/** What the server does to us costs the other side neither sound nor words. */
+async function comebackChecks(checks: Checks, sdk: string, ours: TroupeParty, theirs: Counterpart) {
+  for (const scenario of ["migration", "leaveRequestFullReconnect"] as const) {
+    await checks.check(`${sdk}: ours comes back from ${scenario}`, async () => {
+      const back = ours.next("reconnected");
+      ours.room.simulateScenario(scenario);
+      await back;
+      await theirs.ask("forget");
+      ours.forget();
+      await Promise.all([hears(theirs, "ours", 880), hears(ours, "theirs", 440)]);
+      await ours.room.data.publishData(`after ${scenario}`, { topic: "t" });
+      await theirs.until("data", { identity: "ours", topic: "t", text: `after ${scenario}` });
+      return undefined;
+    });
+  }
 }
 
 async function encryptionChecks(

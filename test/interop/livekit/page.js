@@ -186,6 +186,7 @@ const commands = {
   setMetadata: ({ metadata }) => room.localParticipant.setMetadata(metadata),
   setName: ({ name }) => room.localParticipant.setName(name),
   dtmf: ({ code, digit }) => room.localParticipant.publishDtmf(code, digit),
+  allow: ({ everybody }) => room.localParticipant.setTrackSubscriptionPermissions(everybody, []),
   participants: () =>
     Object.fromEntries(
       [...room.remoteParticipants].map(([identity, { name, metadata, attributes }]) => [

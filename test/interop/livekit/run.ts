@@ -1,11 +1,7 @@
 // LiveKit's own SDKs with our client, on a real livekit-server. Run by scripts/interop-livekit.sh.
-import { createReadStream } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
-import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import { chromium } from "playwright-core";
 import { Checks } from "../sora/Checks.ts";
 import { PageCounterpart, ProcessCounterpart } from "./Counterpart.ts";
@@ -15,6 +11,7 @@ import { networkChecks } from "./networkChecks.ts";
 import { outageChecks } from "./outageChecks.ts";
 import { endingChecks } from "./refusalChecks.ts";
 import { scenarioChecks } from "./scenarioChecks.ts";
+import { servePage } from "./servePage.ts";
 import { LiveKitServer } from "./server.ts";
 import { workerChecks } from "./workerChecks.ts";
 
@@ -23,13 +20,6 @@ const TOTAL_MS = 9 * 60_000;
 
 /** Before 1.9.10. */
 const OLD_SERVER = "1.7.2";
-
-const PAGE_FILES: Record<string, [type: string, path: string]> = {
-  "/": ["text/html", fileURLToPath(new URL("page.html", import.meta.url))],
-  "/page.js": ["text/javascript", fileURLToPath(new URL("page.js", import.meta.url))],
-  "/livekit-client.mjs": ["text/javascript", fileURLToPath(import.meta.resolve("livekit-client"))],
-  "/e2ee.worker.mjs": ["text/javascript", fileURLToPath(import.meta.resolve("livekit-client/e2ee-worker"))],
-};
 
 const only = new Set(process.argv.slice(2));
 const wants = (part: string) => only.size === 0 || only.has(part);
@@ -51,9 +41,8 @@ try {
   if (only.has("old")) await oldServerChecks();
   if (wants("outage")) await outageChecks(checks, server);
   if (wants("python")) {
-    // 1.2.0 stays deaf to a track that it may hear again; rtc-node and the browser hear it.
     const open = async (name: string) => ProcessCounterpart.python(name);
-    await counterpartChecks(checks, "python", { url: server.url, folder, open, lacks: ["permission back"] });
+    await counterpartChecks(checks, "python", { url: server.url, folder, open, lacks: [] });
   }
   if (wants("node")) {
     const open = async (name: string) => ProcessCounterpart.node(name);
@@ -104,25 +93,4 @@ async function browserChecks(): Promise<void> {
     await browser.close();
     page.close();
   }
-}
-
-/** Serves the page on loopback, which browsers take for a secure place. */
-async function servePage(): Promise<{ origin: string; close: () => void }> {
-  const pages = createServer((request, response) => {
-    const file = PAGE_FILES[request.url ?? ""];
-    if (!file) {
-      response.writeHead(404).end();
-      return;
-    }
-    response.writeHead(200, { "content-type": file[0] });
-    createReadStream(file[1]).pipe(response);
-  });
-  await new Promise<void>((resolve) => pages.listen(0, "127.0.0.1", resolve));
-  return {
-    origin: `http://127.0.0.1:${(pages.address() as AddressInfo).port}`,
-    close: () => {
-      pages.close();
-      pages.closeAllConnections();
-    },
-  };
 }

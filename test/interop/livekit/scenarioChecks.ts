@@ -27,7 +27,7 @@ async function simulatedChecks(checks: Checks, server: LiveKitServer, form: Conn
   try {
     await hears(other, "ours", 880);
     const heardTrack = ours.room.tracks[0];
-    for (const scenario of ["migration", "nodeFailure"] as const) {
+    for (const scenario of ["migration", "nodeFailure", "leaveRequestFullReconnect"] as const) {
       await checks.check(`${form}: ${scenario}: joins anew with everything`, async () => {
         const back = ours.next("reconnected");
         const gone = ours.next("reconnecting");
@@ -50,15 +50,17 @@ async function simulatedChecks(checks: Checks, server: LiveKitServer, form: Conn
         return `back after ${took.toFixed(0)} ms`;
       });
     }
-    await checks.check(`${form}: a resume that is cut is tried again`, async () => {
-      const back = ours.next("reconnected");
-      ours.room.simulateScenario("disconnectSignalOnResume");
-      await pause(200);
-      ours.room.simulateScenario("migration");
-      await back;
-      other.forget();
-      return hears(other, "ours", 880);
-    });
+    for (const cut of ["disconnectSignalOnResume", "disconnectSignalOnResumeNoMessages"] as const) {
+      await checks.check(`${form}: ${cut}: tried again`, async () => {
+        const back = ours.next("reconnected");
+        ours.room.simulateScenario(cut);
+        await pause(200);
+        ours.room.simulateScenario("migration");
+        await back;
+        other.forget();
+        return hears(other, "ours", 880);
+      });
+    }
     await checks.check(`${form}: serverLeave: over, with its reason`, async () => {
       const over = ours.room.disconnected();
       ours.room.simulateScenario("serverLeave");
