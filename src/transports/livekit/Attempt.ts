@@ -3,28 +3,22 @@ import {
   type JoinResponse,
   type LeaveRequest,
   LeaveRequest_Action,
-  type ParticipantInfo,
   ReconnectReason,
   type ReconnectResponse,
   type SignalResponse,
-  UpdateSubscription as SubscriptionUpdate,
-  SyncState,
   type TrackInfo,
 } from "@livekit/protocol";
 import type { DriverEvent } from "../../actors/index.ts";
 import type { LocalTrack, StatsEntry } from "../../connection/index.ts";
 import { TroupeError } from "../../core/index.ts";
-import { AudioFilter, type EngineReceiver } from "../../media/index.ts";
 import type { AttemptContext } from "./AttemptContext.ts";
 import type { DataKind } from "./DataPath.ts";
 import { disconnectReasonOf } from "./disconnectReason.ts";
-import type { TransformTarget } from "./e2ee/index.ts";
 import { ConnectError } from "./errors.ts";
-import { LocalTracks } from "./LocalTracks.ts";
 import { MediaMender } from "./MediaMender.ts";
+import { Membership } from "./Membership.ts";
 import { createMedia } from "./media/createMedia.ts";
 import type { MediaPath, RtcStats } from "./media/MediaPath.ts";
-import { RemoteTracks } from "./RemoteTracks.ts";
 import { Dialler } from "./signal/Dialler.ts";
 import { type Dialled, isPermanent } from "./signal/dial.ts";
 import { Outbox } from "./signal/Outbox.ts";
@@ -43,15 +37,13 @@ export class Attempt {
   readonly #context: AttemptContext;
   readonly #dialler: Dialler;
   readonly #outbox = new Outbox();
-  readonly #localTracks: LocalTracks;
-  readonly #tracks: RemoteTracks;
+  readonly #membership: Membership;
   readonly #mender: MediaMender;
   #report: (event: DriverEvent) => void;
   #stop = new AbortController();
   #phase: Phase = "dialing";
   #client: SignalClient | undefined;
   #media: MediaPath | undefined;
-  #participant: ParticipantInfo | undefined;
   #connected = false;
   #reason = ReconnectReason.RR_UNKNOWN;
   /** How many resumes the server took and cut since the signalling was lost. */
@@ -63,18 +55,12 @@ export class Attempt {
     this.#context = context;
     this.#report = report;
     this.#dialler = new Dialler(context);
-    this.#localTracks = new LocalTracks(context.room, this.#outbox);
+    this.#membership = new Membership(context, this.#outbox, (event) => this.#tell(event));
     this.#mender = new MediaMender(context.clock, context.settings.timeouts.mediaMs, {
       ask: () => this.#client?.probe(PROBE_MS),
       restart: () => this.#restartMedia(),
       giveUp: () => this.#onUnmended(),
     });
-    this.#tracks = new RemoteTracks(
-      context.host,
-      (event) => this.#tell(event),
-      context.trackKeys,
-      (identity, info, target) => context.room.decrypt(identity, info, target),
-    );
   }
 
   get isOpen(): boolean {
@@ -83,7 +69,7 @@ export class Attempt {
 
   /** Whether there is a room to send messages to, if only after a resume. */
   get isJoined(): boolean {
-    return this.#participant !== undefined && this.#phase !== "closed" && this.#phase !== "leaving";
+    return this.#membership.isJoined && this.#phase !== "closed" && this.#phase !== "leaving";
   }
 
   /** Whether only the way to it is lost, so that a resume may bring it back. */
@@ -100,16 +86,16 @@ export class Attempt {
   }
 
   keyOf(trackSid: string): string | undefined {
-    return this.#tracks.keyOf(trackSid);
+    return this.#membership.remote.keyOf(trackSid);
   }
 
   sidOf(key: string): string | undefined {
-    return this.#tracks.sidOf(key);
+    return this.#membership.remote.sidOf(key);
   }
 
   /** What the server knows of a local track; undefined before it answered. */
   infoOf(track: LocalTrack): TrackInfo | undefined {
-    return this.#localTracks.infoOf(track);
+    return this.#membership.local.infoOf(track);
   }
 
   // Dialling
@@ -132,7 +118,7 @@ export class Attempt {
   }
 
   #dialResume(before: number): Promise<void> {
-    const resume = { participantSid: this.#participant?.sid ?? "", reason: this.#reason };
+    const resume = { participantSid: this.#membership.participantSid, reason: this.#reason };
     return this.#follow((signal) => this.#dialler.resume(resume, before, signal));
   }
 
@@ -158,15 +144,15 @@ export class Attempt {
   // What the connection asks for
 
   publish(track: LocalTrack): void {
-    this.#localTracks.publish(track);
+    this.#membership.local.publish(track);
   }
 
   unpublish(track: LocalTrack): void {
-    this.#localTracks.unpublish(track);
+    this.#membership.local.unpublish(track);
   }
 
   localTrackMuted(track: LocalTrack): void {
-    this.#localTracks.tellMuted(track);
+    this.#membership.local.tellMuted(track);
   }
 
   /** Sends now, or once the signalling is back. */
@@ -208,9 +194,7 @@ export class Attempt {
 
   /** Ends it with another one to follow at once: nothing stays attached to what it carried. */
   abandon(): void {
-    const { host } = this.#context;
-    for (const { id } of host.localTracks) host.senderGone(id);
-    this.#tracks.detach();
+    this.#membership.detach();
     this.close();
   }
 
@@ -254,28 +238,9 @@ export class Attempt {
       case "leave":
         this.#onLeave(message.value);
         return;
-      case "refreshToken":
-        this.#context.token = message.value;
-        for (const filter of AudioFilter.registered())
-          filter.updateToken({ url: this.#context.addresses.current, token: message.value });
-        break;
-      case "trackPublished":
-        this.#localTracks.taken(message.value);
-        break;
-      case "requestResponse":
-        this.#localTracks.answered(message.value);
-        break;
-      case "update":
-        this.#onParticipants(message.value.participants);
-        break;
-      case "roomMoved":
-        this.#context.token = message.value.token || this.#context.token;
-        this.#participant = message.value.participant ?? this.#participant;
-        this.#tracks.update(message.value.otherParticipants);
-        this.#tracks.endOthers(message.value.otherParticipants);
-        break;
+      default:
+        this.#membership.receive(response);
     }
-    this.#context.room.response(response);
   }
 
   #onJoin(join: JoinResponse): void {
@@ -283,21 +248,10 @@ export class Attempt {
       this.#context.ignored("a second join");
       return;
     }
-    const context = this.#context;
-    this.#participant = join.participant;
     this.#client?.startPings(join.pingInterval * 1000, join.pingTimeout * 1000);
-    const roomSid = join.room?.sid ?? "";
-    this.#tracks.update(join.otherParticipants);
-    // After a restart of the server everybody comes back one by one: their tracks wait for them.
-    if (roomSid === context.roomSid) this.#tracks.endAbsent();
-    context.roomSid = roomSid;
-    context.room.joined(join);
-    this.#refuseVideo();
+    this.#membership.join(join);
     try {
-      const media = this.#createMedia(join);
-      this.#localTracks.use(media);
-      for (const track of context.host.localTracks) if (track.state !== "ended") this.publish(track);
-      media.start(context.settings.autoSubscribe ? this.#tracks.audioCount : 0);
+      this.#membership.start(this.#createMedia(join));
     } catch (error) {
       this.#fail(error, false);
     }
@@ -315,36 +269,13 @@ export class Attempt {
         host.senderReady(track.id, sender);
       },
       senderGone: (track) => host.senderGone(track.id),
-      receiverReady: (sid, receiver, target) => this.#onReceiver(sid, receiver, target),
-      receiverGone: (sid) => {
-        this.#tracks.gone(sid);
-        room.mediaGone(sid);
-      },
+      receiverReady: (sid, receiver, target) => this.#membership.receiverReady(sid, receiver, target),
+      receiverGone: (sid) => this.#membership.receiverGone(sid),
       data: (kind, data) => room.receive(kind, data),
       dataOpen: () => room.dataOpen(),
       failed: (error) => this.#fail(error, false),
     });
     return this.#media;
-  }
-
-  #onReceiver(sid: string, receiver: EngineReceiver, target: TransformTarget): void {
-    this.#tracks.ready(sid, receiver, target);
-    const key = this.#tracks.keyOf(sid);
-    if (key) this.#context.room.mediaArrived(sid, key);
-  }
-
-  #onParticipants(participants: readonly ParticipantInfo[]): void {
-    const own = this.#participant?.identity;
-    for (const participant of participants) if (participant.identity === own) this.#participant = participant;
-    this.#tracks.update(participants.filter(({ identity }) => identity !== own));
-    this.#refuseVideo();
-  }
-
-  /** Nothing here decodes video yet: what is subscribed for us is given back. */
-  #refuseVideo(): void {
-    const sids = this.#tracks.takeNewVideo();
-    if (sids.length === 0 || !this.#context.settings.autoSubscribe) return;
-    this.send({ case: "subscription", value: new SubscriptionUpdate({ trackSids: sids, subscribe: false }) });
   }
 
   #onLeave(leave: LeaveRequest): void {
@@ -431,7 +362,7 @@ export class Attempt {
     if (this.#phase !== "resuming" || !media) return;
     this.#isResumeFresh = true;
     this.#client?.startPings(0, 0);
-    this.#sendSyncState(media);
+    this.#client?.send({ case: "syncState", value: this.#membership.syncState(media) });
     this.#context.room.resumed(reconnect);
     this.#outbox.release();
     // The state of the path is believed only where packets came of late.
@@ -445,19 +376,6 @@ export class Attempt {
   #resumed(): void {
     this.#phase = "joined";
     this.#tell({ type: "joined" });
-  }
-
-  #sendSyncState(media: MediaPath): void {
-    const { subscription, trackSidsDisabled, receiveStates } = this.#context.room.syncState();
-    const value = new SyncState({
-      ...media.descriptions,
-      subscription,
-      trackSidsDisabled,
-      publishTracks: this.#localTracks.published,
-      datachannelReceiveStates: receiveStates,
-      dataChannels: media.channels,
-    });
-    this.#client?.send({ case: "syncState", value });
   }
 
   // A dead media path
