@@ -19,7 +19,10 @@ import type {
   RoomConnectionState,
 } from "./room/index.ts";
 
-/** What the server can be made to do to us, for tests of what follows. */
+/**
+ * What the server can be made to do to us, for tests of what follows. livekit-server 1.13.5 does nothing at
+ * `leaveRequestFullReconnect`, which is LiveKit Cloud's.
+ */
 export type Scenario =
   | "nodeFailure"
   | "migration"

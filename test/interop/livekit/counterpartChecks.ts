@@ -327,7 +327,7 @@ async function subscriptionChecks(checks: Checks, sdk: string, ours: TroupeParty
 
 /** What the server does to us costs the other side neither sound nor words. */
 async function comebackChecks(checks: Checks, sdk: string, ours: TroupeParty, theirs: Counterpart) {
-  for (const scenario of ["migration", "leaveRequestFullReconnect"] as const) {
+  for (const scenario of ["migration", "nodeFailure"] as const) {
     await checks.check(`${sdk}: ours comes back from ${scenario}`, async () => {
       const back = ours.next("reconnected");
       ours.room.simulateScenario(scenario);

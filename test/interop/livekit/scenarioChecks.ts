@@ -27,7 +27,7 @@ async function simulatedChecks(checks: Checks, server: LiveKitServer, form: Conn
   try {
     await hears(other, "ours", 880);
     const heardTrack = ours.room.tracks[0];
-    for (const scenario of ["migration", "nodeFailure", "leaveRequestFullReconnect"] as const) {
+    for (const scenario of ["migration", "nodeFailure"] as const) {
       await checks.check(`${form}: ${scenario}: joins anew with everything`, async () => {
         const back = ours.next("reconnected");
         const gone = ours.next("reconnecting");
