@@ -23,6 +23,8 @@ interface Sender {
   waiting: Waiting[];
   stopListening: () => void;
   timer: unknown;
+  /** Opening a packet may itself change keys. */
+  isOpening: boolean;
 }
 
 /**
@@ -91,7 +93,7 @@ export class EncryptedPackets {
 
   #waitFirst(packet: DataPacket, size: number): void {
     const identity = packet.participantIdentity;
-    const sender: Sender = { waiting: [], stopListening: () => {}, timer: undefined };
+    const sender: Sender = { waiting: [], stopListening: () => {}, timer: undefined, isOpening: false };
     this.#wait(sender, packet, size);
     if (sender.waiting.length === 0) return;
     this.#senders.set(identity, sender);
@@ -111,11 +113,16 @@ export class EncryptedPackets {
 
   #openWaiting(identity: string): void {
     const sender = this.#senders.get(identity);
-    if (!sender) return;
-    // What a listener does may end all of this.
-    while (sender.waiting[0] && this.#senders.get(identity) === sender) {
-      if (!this.#open(sender.waiting[0].packet)) break;
-      this.#shift(sender);
+    if (!sender || sender.isOpening) return;
+    sender.isOpening = true;
+    try {
+      // What a listener does may end all of this.
+      while (sender.waiting[0] && this.#senders.get(identity) === sender) {
+        if (!this.#open(sender.waiting[0].packet)) break;
+        this.#shift(sender);
+      }
+    } finally {
+      sender.isOpening = false;
     }
     if (this.#senders.get(identity) !== sender) return;
     if (sender.waiting.length > 0) {
