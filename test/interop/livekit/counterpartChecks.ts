@@ -401,10 +401,14 @@ async function encryptionChecks(
 
 /** Whoever ratchets a shared key sends under the next one, and hears the others once they have ratcheted too. */
 async function ratchetChecks(checks: Checks, sdk: string, ours: TroupeParty, theirs: Counterpart) {
+  const [track] = ours.room.localTracks;
   await checks.check(`${sdk}: theirs ratchets its key, and ours loses no message and hears on`, async () => {
     const got: string[] = [];
     const texts = Array.from({ length: 5 }, (_, number) => `behind the ratchet ${number}`);
     const off = ours.room.on("dataReceived", ({ data }) => got.push(Buffer.from(data).toString()));
+    // At a frame that does not open libwebrtc tries the next keys in place of the one that it sends under.
+    track?.setMuted(true);
+    await isQuiet(theirs, "ours", 880);
     await theirs.ask("ratchet");
     for (const text of texts) await theirs.ask("publishData", { text });
     const deadline = Date.now() + TONE_MS;
@@ -416,6 +420,7 @@ async function ratchetChecks(checks: Checks, sdk: string, ours: TroupeParty, the
   });
   await checks.check(`${sdk}: ours ratchets its key too, and theirs hears on`, async () => {
     await ours.room.encryption.keyProvider?.ratchetSharedKey();
+    track?.setMuted(false);
     await theirs.ask("forget");
     return hears(theirs, "ours", 880);
   });
