@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Our transport against node-datachannel, Pion, Chromium and itself, by one table of cases.
-# Needs chromium, and Go 1.24 or newer, which builds the small program on Pion once.
+# Needs chromium, coturn (relays), and Go 1.24 or newer, which builds the small program on Pion once.
 # Arguments: the implementations to run (troupe, node-datachannel, pion, chromium); all of them when left out.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -8,6 +8,10 @@ export PATH="$PWD/node_modules/.bin:$PATH"
 
 [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || {
   echo "chromium is missing; run: npm run setup -- --for ci" >&2
+  exit 1
+}
+command -v turnserver >/dev/null || {
+  echo "coturn is missing; run: npm run setup -- --for ci" >&2
   exit 1
 }
 folder="${XDG_CACHE_HOME:-$HOME/.cache}/troupe/pion-echo"

@@ -33,7 +33,7 @@ const SYSTEM_PACKAGES = {
     "pocketsphinx-en-us",
   ],
   test: ["doctest-dev", "openssl"],
-  ci: ["clang", "libclang-rt-dev", "chromium", "python3-venv", "sox"],
+  ci: ["clang", "libclang-rt-dev", "chromium", "python3-venv", "sox", "coturn"],
   release: ["meson", "ninja-build", "dpkg-dev", "mmdebstrap", "libffi-dev", "libpcre2-dev"],
 };
 

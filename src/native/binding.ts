@@ -422,6 +422,17 @@ export interface TransportOptions {
   relayOnly?: boolean;
   /** Local addresses to gather on besides the interfaces' own; loopback is always among them. */
   addresses: string[];
+  /**
+   * Which of the machine's addresses to gather on: names of interfaces (`eth0`), and ranges (`10.0.0.0/8`). All when left
+   * out; an address has to pass both.
+   */
+  filter?: { interfaces?: string[]; networks?: string[] };
+  /** By local address what the far side is told in its place: behind one-to-one NAT. */
+  externalAddresses?: Record<string, string>;
+  /** ICE over TCP (RFC 6544) besides UDP. False when left out. */
+  iceTcp?: boolean;
+  /** For TURN over TLS: authorities in PEM in place of the system's, or any certificate at all (for tests only). */
+  tls?: { certificateAuthorities?: string; insecure?: boolean };
   /** UDP port range; 0 for any. */
   portRange: [number, number];
 }

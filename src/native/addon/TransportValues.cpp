@@ -73,6 +73,24 @@ Napi::Object writeChannel(Napi::Env env, const transport::ChannelStats& channel)
   return object;
 }
 
+void readFilter(const Napi::Object& object, transport::AddressFilter& filter) {
+  const Napi::Value value = object.Get("filter");
+  if (!value.IsObject()) return;
+  filter.interfaces = readTexts(value.As<Napi::Object>(), "interfaces");
+  filter.networks = readTexts(value.As<Napi::Object>(), "networks");
+}
+
+void readExternalAddresses(const Napi::Object& object, std::map<std::string, std::string>& addresses) {
+  const Napi::Value value = object.Get("externalAddresses");
+  if (!value.IsObject()) return;
+  const Napi::Object map = value.As<Napi::Object>();
+  const Napi::Array names = map.GetPropertyNames();
+  for (uint32_t i = 0; i < names.Length(); ++i) {
+    const std::string local = names.Get(i).ToString().Utf8Value();
+    addresses[local] = map.Get(local).ToString().Utf8Value();
+  }
+}
+
 }  // namespace
 
 transport::TransportOptions readOptions(const Napi::Object& object) {
@@ -86,6 +104,13 @@ transport::TransportOptions readOptions(const Napi::Object& object) {
     options.iceServers.push_back(
         {readTexts(server, "urls"), readText(server, "username"), readText(server, "credential")});
   });
+  readFilter(object, options.filter);
+  readExternalAddresses(object, options.externalAddresses);
+  options.iceTcp = readFlag(object, "iceTcp", false);
+  if (const Napi::Value tls = object.Get("tls"); tls.IsObject()) {
+    options.tls.certificateAuthorities = readText(tls.As<Napi::Object>(), "certificateAuthorities");
+    options.tls.insecure = readFlag(tls.As<Napi::Object>(), "insecure", false);
+  }
   std::array<uint16_t, 2> range{};
   size_t index = 0;
   readList(object, "portRange", [&](Napi::Value value) {

@@ -19,6 +19,7 @@ enum class Drop : size_t {
   oversized,
   candidate,
   sctpMessage,
+  relayTls,
   kCount,
 };
 
@@ -32,7 +33,7 @@ class Drops {
   std::map<std::string, uint64_t> byName() const {
     static constexpr std::array<const char*, static_cast<size_t>(Drop::kCount)> kNames = {
         "srtpReplay", "srtpAuthentication", "beforeKeys", "unknownPacket", "sendFailed",
-        "notWritable", "oversized",         "candidate",  "sctpMessage"};
+        "notWritable", "oversized",         "candidate",  "sctpMessage",    "relayTls"};
     std::map<std::string, uint64_t> named;
     for (size_t i = 0; i < kNames.size(); ++i) {
       if (const uint64_t count = counts_[i].load(std::memory_order_relaxed)) named[kNames[i]] = count;

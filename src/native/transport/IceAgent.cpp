@@ -4,10 +4,10 @@
 #include <sys/socket.h>
 
 #include <algorithm>
-#include <charconv>
 #include <optional>
 #include <utility>
 
+#include "IceServerUrl.hpp"
 #include "LocalAddresses.hpp"
 
 namespace troupe::transport {
@@ -25,36 +25,6 @@ constexpr int64_t kSilenceMs = 2'000;
 // A window of SCTP comes in one burst; the usual default holds 90 datagrams. The kernel may allow less.
 constexpr int kReceiveBufferBytes = 1024 * 1024;
 
-struct ServerAddress {
-  std::string scheme;
-  std::string host;
-  uint16_t port = 3478;
-  bool tcp = false;
-};
-
-/** `stun:host:port`, `turn:host:port?transport=tcp` (RFC 7064, RFC 7065); only addresses, no names. */
-std::optional<ServerAddress> parseServer(const std::string& url) {
-  ServerAddress server;
-  const size_t colon = url.find(':');
-  if (colon == std::string::npos) return std::nullopt;
-  server.scheme = url.substr(0, colon);
-  std::string rest = url.substr(colon + 1);
-  if (const size_t query = rest.find('?'); query != std::string::npos) {
-    server.tcp = rest.substr(query + 1) == "transport=tcp";
-    rest.resize(query);
-  }
-  const size_t bracket = rest.find(']');
-  const size_t portAt = rest.find(':', bracket == std::string::npos ? 0 : bracket);
-  if (portAt != std::string::npos) {
-    const char* first = rest.data() + portAt + 1;
-    if (std::from_chars(first, rest.data() + rest.size(), server.port).ec != std::errc()) return std::nullopt;
-    rest.resize(portAt);
-  }
-  if (bracket != std::string::npos && rest.size() > 2) rest = rest.substr(1, bracket - 1);
-  server.host = rest;
-  return server;
-}
-
 bool hasRelays(const std::vector<IceServer>& servers) {
   return std::any_of(servers.begin(), servers.end(), [](const IceServer& server) {
     return std::any_of(server.urls.begin(), server.urls.end(), [](const std::string& url) { return url.starts_with("turn"); });
@@ -67,6 +37,19 @@ std::string candidateUfrag(const std::string& candidate) {
   if (at == std::string::npos) return "";
   const size_t begin = at + 7;
   return candidate.substr(begin, candidate.find(' ', begin) - begin);
+}
+
+/** What an agent needs until it has closed. */
+struct Closing {
+  IoThread& thread;
+  std::vector<std::unique_ptr<TlsBridge>> bridges;
+};
+
+/** The candidate with another address in it. */
+std::string withAddress(const std::string& candidate, const std::string& before, const std::string& after) {
+  const std::string field = " " + before + " ";
+  const size_t at = candidate.find(field);
+  return at == std::string::npos ? candidate : candidate.substr(0, at + 1) + after + candidate.substr(at + field.size() - 1);
 }
 
 IceState stateOf(guint state) {
@@ -86,27 +69,41 @@ IceState stateOf(guint state) {
 }  // namespace
 
 IceAgent::IceAgent(IoThread& thread, const TransportOptions& options, IceListener& listener)
-    : thread_(thread), listener_(listener), silence_(thread, [this] { onSilence(); }) {
+    : thread_(thread),
+      listener_(listener),
+      externalAddresses_(options.externalAddresses),
+      iceTcp_(options.iceTcp),
+      silence_(thread, [this] { onSilence(); }) {
   const int flags = NICE_AGENT_OPTION_ICE_TRICKLE | NICE_AGENT_OPTION_CONSENT_FRESHNESS;
   agent_ = nice_agent_new_full(thread.context(), NICE_COMPATIBILITY_RFC5245, static_cast<NiceAgentOption>(flags));
-  g_object_set(agent_, "upnp", FALSE, "ice-tcp", FALSE, "controlling-mode", options.controlling ? TRUE : FALSE,
+  g_object_set(agent_, "upnp", FALSE, "ice-tcp", iceTcp_ ? TRUE : FALSE, "controlling-mode", options.controlling ? TRUE : FALSE,
                "force-relay", options.relayOnly ? TRUE : FALSE, "stun-initial-timeout", kFirstRetransmissionMs, nullptr);
-  addLocalAddresses(options.addresses);
-  stream_ = nice_agent_add_stream(agent_, kComponent);
-  if (options.minimumPort > 0) {
-    nice_agent_set_port_range(agent_, stream_, kComponent, options.minimumPort, options.maximumPort);
-  }
-  for (const IceServer& server : options.iceServers) {
-    for (const std::string& url : server.urls) addServer(server, url);
+  try {
+    setUp(options);
+  } catch (...) {
+    bridges_.clear();
+    g_object_unref(agent_);
+    throw;
   }
   readCredentials();
   g_signal_connect(agent_, "new-candidate-full", G_CALLBACK(onNewCandidate), this);
   g_signal_connect(agent_, "candidate-gathering-done", G_CALLBACK(onGatheringDone), this);
   g_signal_connect(agent_, "component-state-changed", G_CALLBACK(onComponentState), this);
-  // Relays bring sockets of their own at any time: then the loop watches them itself.
-  if (!hasRelays(options.iceServers)) receiveContext_ = g_main_context_new();
+  // Relays and TCP bring sockets of their own at any time: then the loop watches them itself.
+  if (!hasRelays(options.iceServers) && !iceTcp_) receiveContext_ = g_main_context_new();
   nice_agent_attach_recv(agent_, stream_, kComponent, receiveContext_ ? receiveContext_ : thread.context(), onReceived,
                          this);
+}
+
+void IceAgent::setUp(const TransportOptions& options) {
+  addLocalAddresses(options);
+  stream_ = nice_agent_add_stream(agent_, kComponent);
+  if (options.minimumPort > 0) {
+    nice_agent_set_port_range(agent_, stream_, kComponent, options.minimumPort, options.maximumPort);
+  }
+  for (const IceServer& server : options.iceServers) {
+    for (const std::string& url : server.urls) addServer(server, url, options.tls);
+  }
 }
 
 void IceAgent::close() {
@@ -124,34 +121,49 @@ void IceAgent::close() {
   }
   nice_agent_remove_stream(agent, stream_);
   if (receiveContext_) g_main_context_unref(receiveContext_);
+  // Allocations are given back to the relays first, through the bridges.
+  for (const auto& bridge : bridges_) bridge->silence();
   thread_.beginAsync();
   nice_agent_close_async(
       agent,
-      [](GObject* closed, GAsyncResult*, gpointer thread) {
+      [](GObject* closed, GAsyncResult*, gpointer data) {
+        const std::unique_ptr<Closing> closing(static_cast<Closing*>(data));
         g_object_unref(closed);
-        static_cast<IoThread*>(thread)->endAsync();
+        closing->thread.endAsync();
       },
-      &thread_);
+      new Closing{thread_, std::move(bridges_)});
 }
 
-void IceAgent::addLocalAddresses(const std::vector<std::string>& more) {
-  for (const std::string& text : listLocalAddresses(more)) {
+void IceAgent::addLocalAddresses(const TransportOptions& options) {
+  for (const std::string& text : listLocalAddresses(options.addresses, options.filter)) {
     NiceAddress address;
     nice_address_init(&address);
     if (nice_address_set_from_string(&address, text.c_str())) nice_agent_add_local_address(agent_, &address);
   }
 }
 
-void IceAgent::addServer(const IceServer& server, const std::string& url) {
-  const std::optional<ServerAddress> address = parseServer(url);
-  if (!address) return;
-  if (address->scheme == "stun") {
-    g_object_set(agent_, "stun-server", address->host.c_str(), "stun-server-port", guint{address->port}, nullptr);
-  } else if (address->scheme == "turn") {
-    nice_agent_set_relay_info(agent_, stream_, kComponent, address->host.c_str(), address->port,
-                              server.username.c_str(), server.credential.c_str(),
-                              address->tcp ? NICE_RELAY_TYPE_TURN_TCP : NICE_RELAY_TYPE_TURN_UDP);
+void IceAgent::addServer(const IceServer& server, const std::string& url, const TlsTrust& trust) {
+  const std::optional<IceServerUrl> parsed = parseIceServerUrl(url);
+  if (!parsed) return;
+  switch (parsed->kind) {
+    case IceServerUrl::Kind::stun:
+      g_object_set(agent_, "stun-server", parsed->host.c_str(), "stun-server-port", guint{parsed->port}, nullptr);
+      break;
+    case IceServerUrl::Kind::turnUdp:
+    case IceServerUrl::Kind::turnTcp:
+      addRelay(server, parsed->host, parsed->port, parsed->kind == IceServerUrl::Kind::turnTcp);
+      break;
+    case IceServerUrl::Kind::turnTls:
+      bridges_.push_back(std::make_unique<TlsBridge>(thread_, parsed->host, parsed->port, trust,
+                                                     [this] { listener_.onRelayTlsFailed(); }));
+      addRelay(server, "127.0.0.1", bridges_.back()->localPort(), true);
+      break;
   }
+}
+
+void IceAgent::addRelay(const IceServer& server, const std::string& host, uint16_t port, bool isTcp) {
+  nice_agent_set_relay_info(agent_, stream_, kComponent, host.c_str(), port, server.username.c_str(),
+                            server.credential.c_str(), isTcp ? NICE_RELAY_TYPE_TURN_TCP : NICE_RELAY_TYPE_TURN_UDP);
 }
 
 void IceAgent::readCredentials() {
@@ -203,7 +215,11 @@ std::string IceAgent::describe(NiceCandidate* candidate) const {
   gchar* line = nice_agent_generate_local_candidate_sdp(agent_, candidate);
   std::string text = line ? line : "";
   g_free(line);
-  return text.starts_with("a=") ? text.substr(2) : text;
+  if (text.starts_with("a=")) text.erase(0, 2);
+  if (candidate->type == NICE_CANDIDATE_TYPE_HOST) {
+    for (const auto& [local, external] : externalAddresses_) text = withAddress(text, local, external);
+  }
+  return text;
 }
 
 void IceAgent::setControlling(bool controlling) {
@@ -230,7 +246,7 @@ bool IceAgent::addRemoteCandidate(const std::string& candidate) {
 bool IceAgent::checkCandidate(const std::string& candidate) {
   NiceCandidate* parsed = nice_agent_parse_remote_candidate_sdp(agent_, stream_, ("a=" + candidate).c_str());
   if (!parsed) return false;
-  bool taken = parsed->component_id == kComponent && parsed->transport == NICE_CANDIDATE_TRANSPORT_UDP;
+  bool taken = parsed->component_id == kComponent && (iceTcp_ || parsed->transport == NICE_CANDIDATE_TRANSPORT_UDP);
   if (taken) {
     GSList item = {parsed, nullptr};
     taken = nice_agent_set_remote_candidates(agent_, stream_, kComponent, &item) >= 0;

@@ -2,12 +2,15 @@
 
 #include <nice/agent.h>
 
+#include <map>
+#include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
 #include "IoThread.hpp"
 #include "IoTimer.hpp"
+#include "TlsBridge.hpp"
 #include "Types.hpp"
 
 namespace troupe::transport {
@@ -24,11 +27,14 @@ class IceListener {
   virtual void onIceState(IceState state) = 0;
   /** The listener may write into `data` until it returns. */
   virtual void onDatagram(uint8_t* data, size_t size) = 0;
+  /** A relay's TLS was not to be had or not believed. */
+  virtual void onRelayTlsFailed() = 0;
 };
 
-/** ICE (RFC 8445) over UDP for one component, by libnice. All on the I/O thread but `send`. */
+/** ICE (RFC 8445) for one component, over UDP and, where that is wanted, TCP (RFC 6544), by libnice. All on the I/O thread but `send`. */
 class IceAgent {
  public:
+  /** Throws InvalidParameters for options that are not usable. */
   IceAgent(IoThread& thread, const TransportOptions& options, IceListener& listener);
   /** From any thread, after close(). */
   ~IceAgent() = default;
@@ -66,8 +72,10 @@ class IceAgent {
   SelectedPair selectedPair() const;
 
  private:
-  void addServer(const IceServer& server, const std::string& url);
-  void addLocalAddresses(const std::vector<std::string>& more);
+  void setUp(const TransportOptions& options);
+  void addServer(const IceServer& server, const std::string& url, const TlsTrust& trust);
+  void addRelay(const IceServer& server, const std::string& host, uint16_t port, bool isTcp);
+  void addLocalAddresses(const TransportOptions& options);
   void prepareSockets();
   bool readSockets();
   void readCredentials();
@@ -86,7 +94,10 @@ class IceAgent {
   IoThread& thread_;
   IceListener& listener_;
   NiceAgent* agent_;
-  /** Of the sockets alone, so that only those of an agent with something to read are looked at; null with relays. */
+  const std::map<std::string, std::string> externalAddresses_;
+  const bool iceTcp_;
+  std::vector<std::unique_ptr<TlsBridge>> bridges_;
+  /** Of the sockets alone, so that only those of an agent with something to read are looked at; null with relays or TCP. */
   GMainContext* receiveContext_ = nullptr;
   std::vector<int> watchedSockets_;
   guint stream_ = 0;

@@ -58,6 +58,7 @@ class IceConnection {
     void onGathered() override { owner.onGathered(*this); }
     void onIceState(IceState state) override { owner.onIceState(*this, state); }
     void onDatagram(uint8_t* data, size_t size) override { owner.listener_.onDatagram(data, size); }
+    void onRelayTlsFailed() override { owner.listener_.onRelayTlsFailed(); }
 
     IceConnection& owner;
     IceAgent agent;

@@ -1,8 +1,14 @@
 #include "LocalAddresses.hpp"
 
-#include <nice/interfaces.h>
+#include <arpa/inet.h>
+#include <ifaddrs.h>
+#include <net/if.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
+#include <cstring>
+#include <optional>
 
 namespace troupe::transport {
 
@@ -11,25 +17,93 @@ namespace {
 // Every address costs a socket per transport, and pairs grow with the product of both sides' addresses.
 constexpr size_t kMaximumAddresses = 16;
 
-bool isLinkLocal6(const std::string& address) {
-  return address.size() > 3 && (address.starts_with("fe8") || address.starts_with("fe9") ||
-                                address.starts_with("fea") || address.starts_with("feb")) &&
-         address.find(':') != std::string::npos;
+struct Bytes {
+  int family = AF_UNSPEC;
+  std::array<uint8_t, 16> bytes{};
+  size_t bits() const { return family == AF_INET ? 32 : 128; }
+};
+
+std::optional<Bytes> parseAddress(const std::string& text) {
+  Bytes address;
+  for (const int family : {AF_INET, AF_INET6}) {
+    if (inet_pton(family, text.c_str(), address.bytes.data()) != 1) continue;
+    address.family = family;
+    return address;
+  }
+  return std::nullopt;
+}
+
+bool isWithin(const Bytes& address, const std::string& network) {
+  const size_t slash = network.find('/');
+  const std::optional<Bytes> base = parseAddress(network.substr(0, slash));
+  size_t bits = base ? base->bits() : 0;
+  bool isNumber = true;
+  if (slash != std::string::npos) {
+    const char* end = network.data() + network.size();
+    const auto [read, error] = std::from_chars(network.data() + slash + 1, end, bits);
+    isNumber = error == std::errc() && read == end;
+  }
+  if (!base || !isNumber || bits > base->bits()) {
+    throw InvalidParameters("Expected a range of addresses such as 10.0.0.0/8 for filter.networks but received " + network);
+  }
+  if (address.family != base->family) return false;
+  for (size_t bit = 0; bit < bits; ++bit) {
+    const uint8_t mask = static_cast<uint8_t>(0x80 >> (bit % 8));
+    if ((address.bytes[bit / 8] & mask) != (base->bytes[bit / 8] & mask)) return false;
+  }
+  return true;
+}
+
+bool isLinkLocal6(const Bytes& address) {
+  return address.family == AF_INET6 && address.bytes[0] == 0xfe && (address.bytes[1] & 0xc0) == 0x80;
+}
+
+struct Found {
+  std::string interface;
+  std::string address;
+};
+
+std::vector<Found> readInterfaces() {
+  std::vector<Found> found;
+  ifaddrs* list = nullptr;
+  if (getifaddrs(&list) != 0) return found;
+  for (const ifaddrs* item = list; item; item = item->ifa_next) {
+    constexpr unsigned kRunning = IFF_UP | IFF_RUNNING;
+    if (!item->ifa_addr || (item->ifa_flags & kRunning) != kRunning || (item->ifa_flags & IFF_LOOPBACK)) continue;
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    const void* bytes = nullptr;
+    if (item->ifa_addr->sa_family == AF_INET) bytes = &reinterpret_cast<sockaddr_in*>(item->ifa_addr)->sin_addr;
+    if (item->ifa_addr->sa_family == AF_INET6) bytes = &reinterpret_cast<sockaddr_in6*>(item->ifa_addr)->sin6_addr;
+    if (!bytes || !inet_ntop(item->ifa_addr->sa_family, bytes, text.data(), text.size())) continue;
+    found.push_back({item->ifa_name, text.data()});
+  }
+  freeifaddrs(list);
+  return found;
+}
+
+bool isLetThrough(const Found& one, const Bytes& address, const AddressFilter& filter) {
+  const auto& names = filter.interfaces;
+  if (!names.empty() && std::find(names.begin(), names.end(), one.interface) == names.end()) return false;
+  return filter.networks.empty() ||
+         std::any_of(filter.networks.begin(), filter.networks.end(),
+                     [&](const std::string& network) { return isWithin(address, network); });
 }
 
 }  // namespace
 
-std::vector<std::string> listLocalAddresses(const std::vector<std::string>& more) {
+std::vector<std::string> listLocalAddresses(const std::vector<std::string>& more, const AddressFilter& filter) {
+  std::vector<Found> candidates = {{"lo", "127.0.0.1"}};
+  for (Found& one : readInterfaces()) candidates.push_back(std::move(one));
   std::vector<std::string> addresses;
   const auto add = [&](const std::string& address) {
-    if (isLinkLocal6(address) || addresses.size() >= kMaximumAddresses) return;
+    if (addresses.size() >= kMaximumAddresses) return;
     if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) addresses.push_back(address);
   };
-  add("127.0.0.1");
   for (const std::string& address : more) add(address);
-  GList* found = nice_interfaces_get_local_ips(FALSE);
-  for (GList* item = found; item; item = item->next) add(static_cast<const char*>(item->data));
-  g_list_free_full(found, g_free);
+  for (const Found& one : candidates) {
+    const std::optional<Bytes> address = parseAddress(one.address);
+    if (address && !isLinkLocal6(*address) && isLetThrough(one, *address, filter)) add(one.address);
+  }
   return addresses;
 }
 

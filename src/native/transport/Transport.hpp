@@ -103,6 +103,7 @@ class Transport final : public PacketSender,
   void onGathered() override;
   void onIceState(IceState state) override;
   void onDatagram(uint8_t* data, size_t size) override;
+  void onRelayTlsFailed() override { drops_.count(Drop::relayTls); }
 
   bool sendDtls(const uint8_t* data, size_t size) override;
   void onDtlsConnected(const SrtpKeys& keys) override;

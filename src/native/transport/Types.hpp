@@ -19,6 +19,22 @@ struct IceServer {
   std::string credential;
 };
 
+/** Whom a TLS client believes. */
+struct TlsTrust {
+  /** Certificates in PEM; those of the system when empty. */
+  std::string certificateAuthorities;
+  /** Believes any certificate. For tests only. */
+  bool insecure = false;
+};
+
+/** Which of this machine's addresses ICE uses; all where both lists are empty. */
+struct AddressFilter {
+  /** Names of interfaces: `eth0`. */
+  std::vector<std::string> interfaces;
+  /** Ranges of addresses: `10.0.0.0/8`, `2001:db8::/32`. */
+  std::vector<std::string> networks;
+};
+
 struct TransportOptions {
   bool controlling = false;
   /** Only by TURN servers: nobody learns an address of this machine. */
@@ -26,6 +42,13 @@ struct TransportOptions {
   std::vector<IceServer> iceServers;
   /** Besides those of the interfaces and loopback. */
   std::vector<std::string> addresses;
+  AddressFilter filter;
+  /** What the far side is told instead of a local address, where one-to-one NAT stands before this machine. */
+  std::map<std::string, std::string> externalAddresses;
+  /** ICE over TCP (RFC 6544) besides UDP. */
+  bool iceTcp = false;
+  /** For TURN over TLS. */
+  TlsTrust tls;
   uint16_t minimumPort = 0;
   uint16_t maximumPort = 0;
 };

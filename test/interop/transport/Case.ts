@@ -1,8 +1,12 @@
 import { type Impairment, NetworkLink } from "troupe/testing";
+import type { TransportOptions } from "../../../src/native/index.ts";
 import type { Counterpart, Implementation } from "./Counterpart.ts";
 import { Ours, until } from "./Ours.ts";
 
 const CANDIDATE = /^(?:a=)?candidate:\S+ 1 udp \d+ (\d+\.\d+\.\d+\.\d+) (\d+) typ host/i;
+
+const IS_TCP = /^(?:a=)?candidate:\S+ 1 tcp /i;
+const UDP_LINE = /^a=candidate:\S+ 1 udp .*\r?\n/gim;
 
 export interface CaseOptions {
   offerer: "ours" | "theirs";
@@ -11,6 +15,10 @@ export interface CaseOptions {
   setup?: "active" | "passive";
   /** The path between both, each way. */
   impairment?: Impairment;
+  /** ICE over TCP alone: no UDP candidate reaches the other side. */
+  onlyTcp?: boolean;
+  /** Of our own transport. */
+  transport?: Partial<TransportOptions>;
 }
 
 /** Our session and a counterpart, negotiated with each other and connected. */
@@ -18,30 +26,34 @@ export class Case {
   readonly ours: Ours;
   readonly theirs: Counterpart;
   readonly #link: NetworkLink | undefined;
+  readonly #onlyTcp: boolean;
   #theirsClosed = false;
 
-  private constructor(ours: Ours, theirs: Counterpart, link: NetworkLink | undefined) {
+  private constructor(ours: Ours, theirs: Counterpart, link: NetworkLink | undefined, onlyTcp: boolean) {
+    this.#onlyTcp = onlyTcp;
     this.ours = ours;
     this.theirs = theirs;
     this.#link = link;
   }
 
   static async connect(implementation: Implementation, options: CaseOptions): Promise<Case> {
-    const { offerer, trickle = true, setup, impairment } = options;
+    const { offerer, trickle = true, setup, impairment, transport, onlyTcp = false } = options;
     const link = impairment
       ? await NetworkLink.open({ toClient: impairment, toServer: impairment })
       : undefined;
-    const ours = new Ours(offerer === "ours" ? "offerer" : "answerer");
+    const ours = new Ours(offerer === "ours" ? "offerer" : "answerer", { iceTcp: onlyTcp, ...transport });
     const waiting: [candidate: string, mid: string][] = [];
     const theirs = await implementation.create({
       ...(setup ? { setup } : {}),
+      iceTcp: onlyTcp,
       onCandidate: (candidate, mid) => {
+        if (onlyTcp && !IS_TCP.test(candidate)) return;
         if (link) leadThrough(link, ours, candidate, mid);
         else if (trickle) ours.session.addRemoteCandidate(candidate, mid);
         else waiting.push([candidate, mid]);
       },
     });
-    const made = new Case(ours, theirs, link);
+    const made = new Case(ours, theirs, link, onlyTcp);
     try {
       await made.#negotiate(offerer, trickle && !link);
       // Their descriptions have no candidates yet; without trickle they would stand in a later one.
@@ -88,6 +100,7 @@ export class Case {
     const { ours, theirs } = this;
     if (trickle) {
       ours.session.events.on("candidate", (candidate, mid) => {
+        if (this.#onlyTcp && !IS_TCP.test(candidate)) return;
         if (candidate) theirs.addCandidate(candidate, mid).catch(() => {});
       });
     }
@@ -104,10 +117,12 @@ export class Case {
   }
 
   #toThem(sdp: string): string {
+    if (this.#onlyTcp) return sdp.replace(UDP_LINE, "");
     return this.#link ? this.#link.withoutCandidates(sdp) : sdp;
   }
 
   #toUs(sdp: string): string {
+    if (this.#onlyTcp) return sdp.replace(UDP_LINE, "");
     return this.#link ? this.#link.throughSdp(sdp) : sdp;
   }
 }

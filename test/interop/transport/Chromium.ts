@@ -37,7 +37,7 @@ export async function chromiumImplementation(): Promise<Implementation> {
   return {
     name: "Chromium",
     // It sends packets of up to 1200 bytes before UDP and IP are around them.
-    lacks: ["setup", "small packets"],
+    lacks: ["setup", "small packets", "ICE over TCP"],
     create: async ({ onCandidate }) => {
       const number = await page.evaluate(() => window.create());
       listeners.set(number, onCandidate);

@@ -32,6 +32,8 @@ export interface Counterpart {
 export interface CounterpartOptions {
   /** Who answers is the DTLS client or the server; the counterpart's own choice when left out. */
   setup?: "active" | "passive";
+  /** ICE over TCP besides UDP. */
+  iceTcp?: boolean;
   onCandidate: (candidate: string, mid: string) => void;
 }
 
@@ -39,7 +41,14 @@ export interface CounterpartOptions {
 export interface Implementation {
   readonly name: string;
   /** What it does not have, so that no case of the table asks for it. */
-  readonly lacks: readonly ("ice restart" | "setup" | "audio echo" | "256 KiB" | "small packets")[];
+  readonly lacks: readonly (
+    | "ice restart"
+    | "setup"
+    | "audio echo"
+    | "256 KiB"
+    | "small packets"
+    | "ICE over TCP"
+  )[];
   create(options: CounterpartOptions): Promise<Counterpart>;
   close(): Promise<void>;
 }

@@ -5,7 +5,7 @@ import type { ChannelKind, Counterpart, CounterpartOptions, Implementation } fro
 export const nodeDatachannelImplementation: Implementation = {
   name: "node-datachannel",
   // libdatachannel gathers once in the life of a connection, and takes every path for one of 1280 bytes.
-  lacks: ["ice restart", "setup", "small packets"],
+  lacks: ["ice restart", "setup", "small packets", "ICE over TCP"],
   create: async (options) => new NodeDatachannel(options),
   close: async () => nodeDataChannel.cleanup(),
 };

@@ -1,4 +1,9 @@
-import { Engine, type EngineSink, type EngineSource } from "../../../src/native/index.ts";
+import {
+  Engine,
+  type EngineSink,
+  type EngineSource,
+  type TransportOptions,
+} from "../../../src/native/index.ts";
 import {
   NativePeerTransport,
   Session,
@@ -21,8 +26,8 @@ export class Ours {
   readonly #timer: NodeJS.Timeout;
   #heard = 0;
 
-  constructor(role: "offerer" | "answerer") {
-    const transport = new NativePeerTransport({ controlling: role === "offerer" });
+  constructor(role: "offerer" | "answerer", options: Partial<TransportOptions> = {}) {
+    const transport = new NativePeerTransport({ controlling: role === "offerer", ...options });
     this.session = new Session({ role, transport });
     const engine = Engine.shared();
     this.#source = engine.createSource({ sampleRate: RATE, channels: 1, capacityMs: 500 });

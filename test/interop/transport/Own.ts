@@ -12,10 +12,12 @@ export const ownImplementation: Implementation = {
 /** Sessions have one role for life, so that the first description decides which. */
 class Own implements Counterpart {
   readonly #onCandidate: CounterpartOptions["onCandidate"];
+  readonly #iceTcp: boolean;
   readonly #channels = new Map<string, TransportChannel>();
   #session: Session | undefined;
 
-  constructor({ onCandidate }: CounterpartOptions) {
+  constructor({ onCandidate, iceTcp = false }: CounterpartOptions) {
+    this.#iceTcp = iceTcp;
     this.#onCandidate = onCandidate;
   }
 
@@ -63,7 +65,7 @@ class Own implements Counterpart {
 
   #become(role: "offerer" | "answerer"): Session {
     if (this.#session) return this.#session;
-    const transport = new NativePeerTransport({ controlling: role === "offerer" });
+    const transport = new NativePeerTransport({ controlling: role === "offerer", iceTcp: this.#iceTcp });
     this.#session = new Session({ role, transport });
     this.#session.events.on("candidate", this.#onCandidate);
     this.#session.events.on("channel", (channel) => this.#echo(channel));

@@ -25,8 +25,8 @@ class Pion implements Counterpart {
   readonly #ended: Promise<void>;
   #nextId = 1;
 
-  constructor(program: string, { setup, onCandidate }: CounterpartOptions) {
-    this.#process = spawn(program, setup ? [setup] : []);
+  constructor(program: string, { setup, iceTcp, onCandidate }: CounterpartOptions) {
+    this.#process = spawn(program, [...(setup ? [setup] : []), ...(iceTcp ? ["tcp"] : [])]);
     this.#process.stderr.pipe(process.stderr);
     this.#ended = new Promise((resolve) => this.#process.once("exit", () => resolve()));
     createInterface(this.#process.stdout).on("line", (text) => {

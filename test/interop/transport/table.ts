@@ -62,6 +62,16 @@ export async function runTable(checks: Checks, implementation: Implementation): 
       });
     }
   }
+  if (!lacks.includes("ICE over TCP")) {
+    for (const offerer of ["ours", "theirs"] as const) {
+      const how = `ICE over TCP, ${offerer === "ours" ? "we" : "they"} offer`;
+      await withCase(how, { offerer, onlyTcp: true }, async (one) => {
+        await hearsAndEchoes(one);
+        await echoes(one.ours.channels.get("data")!, new Uint8Array(50_000).fill(9));
+        return pathOf(one.ours);
+      });
+    }
+  }
   for (const [kindName, kind] of Object.entries(CHANNEL_KINDS)) {
     await withCase(`a data channel, ${kindName}`, { offerer: "ours" }, async (one) => {
       const channel = one.ours.open("kind", kind);
@@ -118,7 +128,8 @@ export async function runTable(checks: Checks, implementation: Implementation): 
       const connectedMs = performance.now() - began;
       if (!lacks.includes("audio echo")) await one.ours.hearsTone();
       const channel = one.ours.open("ordered");
-      await echoes(channel, new Uint8Array(100 * (lacks.includes("256 KiB") ? 600 : KIB)).fill(7));
+      // Others wait longer and longer for what is lost twice.
+      await echoes(channel, new Uint8Array((impairment.loss === 0.2 ? 20 : 60) * KIB).fill(7));
       await inOrder(channel, 100);
       return `connected within ${connectedMs.toFixed(0)} ms`;
     });

@@ -51,16 +51,26 @@ type peer struct {
 	channels   map[string]*webrtc.DataChannel
 }
 
-func newPeer(setup string) (*peer, error) {
+// newPeer takes its words in any order: `active` or `passive` for its part in DTLS when it answers, `tcp` for ICE over TCP.
+func newPeer(words []string) (*peer, error) {
 	settings := webrtc.SettingEngine{}
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetIPFilter(func(ip net.IP) bool { return ip.IsLoopback() && ip.To4() != nil })
 	settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4})
-	switch setup {
-	case "active":
-		_ = settings.SetAnsweringDTLSRole(webrtc.DTLSRoleClient)
-	case "passive":
-		_ = settings.SetAnsweringDTLSRole(webrtc.DTLSRoleServer)
+	for _, word := range words {
+		switch word {
+		case "active":
+			_ = settings.SetAnsweringDTLSRole(webrtc.DTLSRoleClient)
+		case "passive":
+			_ = settings.SetAnsweringDTLSRole(webrtc.DTLSRoleServer)
+		case "tcp":
+			listener, err := net.Listen("tcp4", "127.0.0.1:0")
+			if err != nil {
+				return nil, err
+			}
+			settings.SetICETCPMux(webrtc.NewICETCPMux(nil, listener, 8))
+			settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeTCP4})
+		}
 	}
 	media := &webrtc.MediaEngine{}
 	if err := media.RegisterDefaultCodecs(); err != nil {
@@ -190,11 +200,7 @@ func (p *peer) run(c command) (any, error) {
 func main() {
 	lines := bufio.NewScanner(os.Stdin)
 	lines.Buffer(make([]byte, 1<<20), 1<<20)
-	setup := ""
-	if len(os.Args) > 1 {
-		setup = os.Args[1]
-	}
-	p, err := newPeer(setup)
+	p, err := newPeer(os.Args[1:])
 	if err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		os.Exit(1)
