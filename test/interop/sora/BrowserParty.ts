@@ -4,6 +4,7 @@ import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
 import { type Party, type PartyEvent, PartyEvents } from "./Party.ts";
+import type { Camera, SeenTrack } from "./PythonParty.ts";
 import { fromBase64 } from "./sound.ts";
 
 const FILES: Record<string, [type: string, path: string]> = {
@@ -56,6 +57,8 @@ export interface BrowserOptions {
   url: string;
   channel: string;
   role?: "sendrecv" | "sendonly" | "recvonly";
+  /** What it shows; it has no pictures to send when left out. */
+  camera?: Camera;
   /** More options of the SDK's connection. */
   options?: object;
 }
@@ -70,6 +73,8 @@ interface PageParty {
   clear(): void;
   heard(): string;
   send(label: string, base64: string): Promise<void>;
+  seen(): SeenTrack[];
+  rpc(method: string, params: object): Promise<unknown>;
   disconnect(): Promise<void>;
 }
 declare const window: { party: PageParty };
@@ -134,6 +139,19 @@ export class BrowserParty implements Party {
   async send(label: string, text: string): Promise<void> {
     const data = Buffer.from(text).toString("base64");
     await this.#page.evaluate(([to, message]) => window.party.send(to!, message!), [label, data]);
+  }
+
+  /** The video tracks so far. */
+  seen(): Promise<SeenTrack[]> {
+    return this.#page.evaluate(() => window.party.seen());
+  }
+
+  /** Calls a method of the stage; gives its result. */
+  rpc(method: string, params: object): Promise<unknown> {
+    return this.#page.evaluate(
+      ([name, values]) => window.party.rpc(String(name), values as object),
+      [method, params],
+    );
   }
 
   async stats(): Promise<never> {

@@ -14,6 +14,8 @@ export interface PythonOptions {
   trailer?: string;
   /** What it shows; it has no pictures to send when left out. Whether it asks for video is in `extra`. */
   camera?: Camera;
+  /** Whether it has H.264 too, by OpenH264. */
+  openh264?: boolean;
   /** More arguments of create_connection. */
   extra?: object;
 }

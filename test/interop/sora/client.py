@@ -2,6 +2,7 @@
 
 import base64
 import collections
+import glob
 import json
 import os
 import sys
@@ -15,7 +16,9 @@ from sora_sdk import (
     SoraAudioStreamSink,
     SoraDegradationPreference,
     SoraTransformableFrameDirection,
+    SoraVideoCodecImplementation,
     SoraVideoSink,
+    create_video_codec_preference_from_implementation,
     get_video_codec_capability,
 )
 
@@ -163,7 +166,19 @@ def as_arguments(extra):
     return arguments
 
 
-sora = Sora()
+def with_openh264():
+    """Sora with H.264 by OpenH264, which Chromium brings along, beside what the SDK has of its own."""
+    path = next(iter(sorted(glob.glob("/usr/lib/*/libopenh264.so.*"))), None)
+    if path is None:
+        raise RuntimeError("libopenh264 is missing")
+    capability = get_video_codec_capability(path)
+    preference = create_video_codec_preference_from_implementation(capability, SoraVideoCodecImplementation.INTERNAL)
+    added = create_video_codec_preference_from_implementation(capability, SoraVideoCodecImplementation.CISCO_OPENH264)
+    preference.merge(added)
+    return Sora(openh264=path, video_codec_preference=preference)
+
+
+sora = with_openh264() if options.get("openh264") else Sora()
 ear = Ear()
 eye = Eye()
 sends = options["role"] != "recvonly"

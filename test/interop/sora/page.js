@@ -10,6 +10,8 @@ let heard = [];
 let heardSamples = 0;
 let ear;
 let connection;
+const watched = [];
+let pictures;
 
 function note(event, fields) {
   events.push({ event, ...fields });
@@ -44,6 +46,43 @@ const EAR = `registerProcessor("ear", class extends AudioWorkletProcessor {
   }
 });`;
 
+/** A stream of pictures of one colour, given as blue, green and red, with a square that changes. */
+function openCamera({ width, height, fps, color: [blue, green, red] }) {
+  const canvas = Object.assign(document.createElement("canvas"), { width, height });
+  const paint = canvas.getContext("2d");
+  let turn = 0;
+  setInterval(() => {
+    paint.fillStyle = `rgb(${red} ${green} ${blue})`;
+    paint.fillRect(0, 0, width, height);
+    paint.fillStyle = `hsl(${(turn * 37) % 360} 80% 50%)`;
+    turn += 1;
+    paint.fillRect(width / 2, height / 2, width / 4, height / 4);
+  }, 1000 / fps);
+  return canvas.captureStream(fps);
+}
+
+/** Plays a video track, so that it can be looked at. */
+function watch(stream) {
+  const element = Object.assign(document.createElement("video"), { muted: true, srcObject: stream });
+  const seen = { stream_id: stream.id, element, frames: 0 };
+  const count = () => {
+    seen.frames += 1;
+    element.requestVideoFrameCallback(count);
+  };
+  element.requestVideoFrameCallback(count);
+  watched.push(seen);
+  return element.play();
+}
+
+/** The mean colour of the first corner of what an element shows, as blue, green and red. */
+function cornerOf(element) {
+  const canvas = Object.assign(document.createElement("canvas"), { width: 1, height: 1 });
+  const paint = canvas.getContext("2d");
+  paint.drawImage(element, 0, 0, element.videoWidth / 4, element.videoHeight / 4, 0, 0, 1, 1);
+  const [red, green, blue] = paint.getImageData(0, 0, 1, 1).data;
+  return [blue, green, red];
+}
+
 function toBase64(bytes) {
   let text = "";
   for (let at = 0; at < bytes.length; at += 8192)
@@ -55,14 +94,17 @@ async function connect() {
   if (connection.role === "recvonly") await connection.connect();
   else {
     const raw = { echoCancellation: false, noiseSuppression: false, autoGainControl: false };
-    await connection.connect(await navigator.mediaDevices.getUserMedia({ audio: raw }));
+    const media = await navigator.mediaDevices.getUserMedia({ audio: raw });
+    for (const track of pictures?.getVideoTracks() ?? []) media.addTrack(track);
+    await connection.connect(media);
   }
   return connection.connectionId;
 }
 
 window.party = {
-  async join({ url, role, channel, options }) {
+  async join({ url, role, channel, options, camera }) {
     await openEar();
+    if (camera) pictures = openCamera(camera);
     const sora = Sora.connection(url, false);
     connection = sora[role](channel, null, { audio: true, video: false, ...options });
     connection.on("notify", (message) =>
@@ -73,6 +115,8 @@ window.party = {
       note("track", { kind: track.kind, stream_id: stream?.id });
       if (track.kind === "audio" && stream)
         listen(stream).catch((error) => note("error", { message: String(error) }));
+      if (track.kind === "video" && stream)
+        watch(stream).catch((error) => note("error", { message: String(error) }));
     });
     connection.on("disconnect", ({ type, title, code, reason }) =>
       note("disconnect", { type, title, code, reason }),
@@ -105,6 +149,15 @@ window.party = {
     const bytes = Uint8Array.from(atob(base64), (character) => character.charCodeAt(0));
     await connection.sendMessage(label, bytes);
   },
+  /** The video tracks so far. */
+  seen: () =>
+    watched.map(({ element, ...seen }) => ({
+      ...seen,
+      width: element.videoWidth,
+      height: element.videoHeight,
+      color: element.videoWidth > 0 ? cornerOf(element) : [],
+    })),
+  rpc: (method, params) => connection.rpc(method, params),
   disconnect: () => connection.disconnect(),
 };
 note("loaded", {});

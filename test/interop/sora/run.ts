@@ -5,6 +5,7 @@ import { join } from "node:path";
 import { BrowserParty, type JoinPage, launchBrowser, servePage } from "./BrowserParty.ts";
 import { botChecks } from "./botChecks.ts";
 import { browserChecks } from "./browserChecks.ts";
+import { browserVideoChecks } from "./browserVideoChecks.ts";
 import { Checks } from "./Checks.ts";
 import { checklistChecks } from "./checklistChecks.ts";
 import { pythonChecks } from "./pythonChecks.ts";
@@ -41,7 +42,12 @@ try {
   if (wants("python")) await pythonChecks(checks, room);
   if (wants("checklist")) await checklistChecks(checks, { stage, python });
   if (wants("transform")) await transformChecks(checks, room);
-  if (wants("video")) await videoChecks(checks, { stage, python });
+  if (wants("video")) {
+    await videoChecks(checks, { stage, python });
+    await withBrowser(silence(1), (joinPage) =>
+      browserVideoChecks(checks, { url: stage.signalingUrl, python, joinPage }),
+    );
+  }
   if (wants("browser")) {
     const loop = join16(silence(1), room.speech, silence(1), tone(BROWSER_HZ, 3));
     await withBrowser(loop, (joinPage) =>

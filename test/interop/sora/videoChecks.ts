@@ -6,7 +6,7 @@ import { type StageProcess, startStage } from "./StageProcess.ts";
 
 const SMALL: Camera = { width: 320, height: 240, fps: 15, color: [200, 60, 90] };
 /** The smallest of which libwebrtc makes three layers. */
-const LARGE: Camera = { ...SMALL, width: 960, height: 540 };
+export const LARGE: Camera = { ...SMALL, width: 960, height: 540 };
 /** What the encoders may be off by, of 255. */
 const COLOR_TOLERANCE = 25;
 const LOOK_MS = 100;
@@ -240,7 +240,10 @@ async function withParties<T>(
 }
 
 /** Looks until one of the tracks is as wanted. */
-async function sees(viewer: PythonParty, isWanted: (track: SeenTrack) => boolean): Promise<SeenTrack> {
+export async function sees(
+  viewer: { seen(): Promise<SeenTrack[]> },
+  isWanted: (track: SeenTrack) => boolean,
+): Promise<SeenTrack> {
   const all = await looking(
     () => viewer.seen(),
     (tracks) => tracks.some(isWanted),
@@ -263,7 +266,7 @@ async function looking<T>(look: () => Promise<T>, isWanted: (found: T) => boolea
   }
 }
 
-function isShown({ color }: SeenTrack, shown: Camera): boolean {
+export function isShown({ color }: SeenTrack, shown: Camera): boolean {
   return (
     color.length === 3 && color.every((value, at) => Math.abs(value - shown.color[at]!) < COLOR_TOLERANCE)
   );
