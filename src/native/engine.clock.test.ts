@@ -35,6 +35,9 @@ describe("the engine by the clock", () => {
     let frames = 0;
     sink.events.on("frame", () => frames++);
     const reached = new Promise<number>((resolve) => speaker.events.on("mark", resolve));
+    const drained = new Promise<void>((resolve) => {
+      speaker.events.on("state", (state) => state === "drained" && resolve());
+    });
     const alive = setInterval(() => {}, 1_000);
     speaker.write(tone(440, 480));
     speaker.mark(5);
@@ -42,6 +45,7 @@ describe("the engine by the clock", () => {
     // Nothing is delivered while this blocks, however long the clock takes to play it all.
     while (speaker.queuedUs > 0) Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 10);
     expect(await reached).toBe(5);
+    await drained;
     clearInterval(alive);
     const stats = engine.stats();
     expect(stats.framesDropped).toBeGreaterThan(100);
