@@ -1,16 +1,8 @@
 import { logger, type TypedEvents } from "../core/index.ts";
 import { type CryptorState, RECORD_STRIDE, RecordKind } from "./binding.ts";
-import type {
-  EngineForwarder,
-  EngineMixer,
-  EnginePeer,
-  EngineReceiver,
-  EngineSender,
-  EngineSink,
-  EngineSource,
-  Level,
-} from "./engine.ts";
+import type { EngineForwarder, EnginePeer, EngineSender, EngineSink } from "./engine.ts";
 import { cryptorState, type EngineFrameCryptor, type EngineFrameRelay } from "./frameTransforms.ts";
+import type { EngineMixer, EngineReceiver, EngineSource, Level } from "./producers.ts";
 
 const NO_BYTES: Uint8Array = new Uint8Array();
 

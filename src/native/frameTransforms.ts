@@ -1,4 +1,4 @@
-import { TypedEvents } from "../core/index.ts";
+import { TroupeError, TypedEvents } from "../core/index.ts";
 import type { Batches } from "./batches.ts";
 import {
   CRYPTOR_STATES,
@@ -107,4 +107,10 @@ export class EngineFrameRelay extends EngineFrameTransform {
 /** The state that a record's number stands for. */
 export function cryptorState(value: number): CryptorState {
   return CRYPTOR_STATES[value] ?? "internalError";
+}
+
+/** A closed transform would let frames pass as they are. */
+export function handleOf(transform: EngineFrameTransform | null): number {
+  if (transform?.closed) throw new TroupeError("CLOSED", "The transform is closed");
+  return transform?.handle ?? 0;
 }

@@ -24,23 +24,25 @@ export type {
   TransportStats,
 } from "./binding.ts";
 export {
-  EncodedSource,
   Engine,
-  EngineFilter,
   EngineForwarder,
   type EngineFrame,
-  EngineMixer,
-  EngineMixMinus,
   EnginePeer,
-  EngineProducer,
-  EngineReceiver,
   EngineSender,
   EngineSink,
-  EngineSource,
-  type FilterOptions,
-  type Level,
 } from "./engine.ts";
 export { EngineFrameCryptor, EngineFrameRelay, EngineFrameTransform } from "./frameTransforms.ts";
 export { NativeHandle } from "./handles.ts";
 export { loadBinding } from "./load.ts";
 export type { Loudness, NativeObject, ProcessingOptions, ResamplerQuality } from "./processing.ts";
+export {
+  EncodedSource,
+  EngineFilter,
+  EngineMixer,
+  EngineMixMinus,
+  EngineProducer,
+  EngineReceiver,
+  EngineSource,
+  type FilterOptions,
+  type Level,
+} from "./producers.ts";

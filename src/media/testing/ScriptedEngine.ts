@@ -6,7 +6,8 @@ import {
   type SinkOptions,
   type SourceOptions,
 } from "../../native/binding.ts";
-import { EngineMixer, type EngineProducer, EngineSink, EngineSource } from "../../native/engine.ts";
+import { EngineSink } from "../../native/engine.ts";
+import { EngineMixer, type EngineProducer, EngineSource } from "../../native/producers.ts";
 
 /**
  * An engine whose time is the test's: sources queue, `play` takes out and reports, frames come when the test says
