@@ -9,6 +9,7 @@ const blocked = bench(["blocked", "--bots", "10", "--seconds", "8"]);
 const quality = bench(["quality", "--seconds", "10", "--rows", "clean,20 % loss"], 600_000);
 const [clean, lossy] = quality?.rows ?? [];
 const livekit = bench(["livekit", "--bots", "2", "--seconds", "4"], 600_000);
+const connector = bench(["connector", "--calls", "10", "--seconds", "5"]);
 const interruption = bench(["interruption", "--bots", "1"]);
 
 const checks = [
@@ -46,6 +47,16 @@ const checks = [
       livekit?.[who].mouthToEarMs.clicks > 5 && livekit[who].mouthToEarMs.p50 > 10,
     ],
   ]),
+  ["connector: calls and seconds as asked", connector?.calls === 10 && connector?.seconds === 5],
+  ["connector: what a call costs was measured", connector?.cpuPercentPerCall > 0.01],
+  [
+    "connector: audio flowed both ways",
+    connector?.sentShare > 0.9 && connector.sentShare < 1.1 && connector.receivedShare > 0.9,
+  ],
+  [
+    "connector: the jitter was measured",
+    connector?.sentJitterMs?.p99 > 0 && connector.sentJitterMs.p99 < 1000,
+  ],
   ["interruption: the bot fell silent", interruption?.interruptionMs?.length === 1],
   ["interruption: sources were cleared", interruption?.clearMs?.count > 5 && interruption.clearMs.p50 < 1000],
 ];

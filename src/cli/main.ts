@@ -90,6 +90,8 @@ function addBench(program: Command): void {
       parseCount,
     )
     .option("--seconds <number>", "length of the measurement", parseCount)
+    .option("--calls <number>", "connector: calls on the measured process", parseCount)
+    .option("--minutes <number>", "length of the measurement", parseCount)
     .addOption(
       new Option("--complexity <number>", "Opus complexity, 0 to 10; 5, livekit: 9").argParser(parseCount),
     )

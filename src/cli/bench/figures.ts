@@ -35,3 +35,8 @@ export function receivedShare(
   const delivered = (heardSamples * (48_000 / sampleRate)) / Math.max(1, packets.samples - packets.concealed);
   return Math.min(arrived, genuine, delivered, 1);
 }
+
+/** How large a difference in milliseconds is, for a histogram: whole, and at least 1. */
+export function microseconds(differenceMs: number): number {
+  return Math.max(1, Math.round(Math.abs(differenceMs) * 1_000));
+}

@@ -1,6 +1,7 @@
 // The benches that `troupe bench` runs. Each measures bots in one process, everything else in others.
 import { TroupeError } from "../../core/index.ts";
 import { benchBlocked } from "./blocked.ts";
+import { benchConnector } from "./connector/connector.ts";
 import { benchInterruption } from "./interruption/interruption.ts";
 import { benchLiveKit } from "./livekit/livekit.ts";
 import { LIBWEBRTC_COMPLEXITY } from "./livekit/published.ts";
@@ -18,6 +19,9 @@ import { benchVoices } from "./voices.ts";
 export interface BenchOptions {
   bots?: number;
   seconds?: number;
+  /** Connector: other names for bots and for 60 seconds. */
+  calls?: number;
+  minutes?: number;
   complexity?: number;
   /** Voice: how much of the time each bot speaks, 0 to 1; all of it when left out. */
   speechShare?: number;
@@ -55,6 +59,7 @@ const BENCHES = {
   processing: { run: benchProcessing, bots: 1, seconds: 10 },
   transform: { run: benchTransform, bots: 20, seconds: 30 },
   soak: { run: benchSoak, bots: 1, seconds: 30 * 3600, complexity: 0 },
+  connector: { run: benchConnector, bots: 200, seconds: 180 },
   stage: { run: benchStage, bots: 200, seconds: 300 },
 } satisfies Record<string, Bench>;
 
@@ -69,7 +74,8 @@ export const BENCH_NAMES = Object.keys(BENCHES) as (keyof typeof BENCHES)[];
 export async function runBench(name: string, options: BenchOptions, signal: AbortSignal): Promise<boolean> {
   const bench: Bench | undefined = BENCHES[name as keyof typeof BENCHES];
   if (!bench) throw TroupeError.expected("INVALID_OPTION", "bench", `one of ${BENCH_NAMES.join(", ")}`, name);
-  const { bots = bench.bots, seconds = bench.seconds, complexity = bench.complexity ?? COMPLEXITY } = options;
+  const { calls = bench.bots, minutes = bench.seconds / 60 } = options;
+  const { bots = calls, seconds = minutes * 60, complexity = bench.complexity ?? COMPLEXITY } = options;
   const figures = await bench.run({ ...options, bots, seconds, complexity }, signal);
   if (options.json) process.stdout.write(`${JSON.stringify(figures)}\n`);
   else
