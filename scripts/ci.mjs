@@ -25,6 +25,10 @@ const failed = await runParts([
   { name: "the page in Chromium", command: ["npm", "run", "--silent", "interop:page"] },
   { name: "interop, LiveKit", command: ["npm", "run", "--silent", "interop:livekit"] },
   { name: "interop, avatar", command: ["npm", "run", "--silent", "interop:avatar"] },
+  {
+    name: "interop, Audio Connector",
+    command: ["npm", "run", "--silent", "interop:connector"],
+  },
   { name: "speech score", command: ["npm", "run", "--silent", "test:score"] },
   { name: "leaks", command: ["npm", "run", "--silent", "leak"] },
   { name: "benches, short", command: ["node", "scripts/bench-smoke.mjs"] },

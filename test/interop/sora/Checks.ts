@@ -1,15 +1,20 @@
-/** What one check may take, in ms. */
+/** What one check may take when nothing else is said, in ms. */
 const CHECK_MS = 60_000;
 
 /** Counts checks and says how each went, a line for each. */
 export class Checks {
   passed = 0;
   failed = 0;
+  readonly #checkMs: number;
+
+  constructor({ checkMs = CHECK_MS }: { checkMs?: number } = {}) {
+    this.#checkMs = checkMs;
+  }
 
   /** One check: `work` gives a detail to print, or throws. Never rejects. */
   async check(name: string, work: () => Promise<string | undefined> | string | undefined): Promise<void> {
     try {
-      const detail = await bounded(work);
+      const detail = await bounded(work, this.#checkMs);
       this.passed += 1;
       process.stdout.write(`ok   ${name}${detail ? ` (${detail})` : ""}\n`);
     } catch (error) {
@@ -31,9 +36,9 @@ export class Checks {
   }
 }
 
-async function bounded<T>(work: () => Promise<T> | T): Promise<T> {
+async function bounded<T>(work: () => Promise<T> | T, ms: number): Promise<T> {
   const { promise, reject } = Promise.withResolvers<never>();
-  const timer = setTimeout(() => reject(new Error(`took longer than ${CHECK_MS} ms`)), CHECK_MS);
+  const timer = setTimeout(() => reject(new Error(`took longer than ${ms} ms`)), ms);
   try {
     return await Promise.race([work(), promise]);
   } finally {

@@ -1,0 +1,91 @@
+// Our server under the same orders as server.py: node serverProcess.ts PORT
+import { AudioSink, AudioSource } from "troupe";
+import {
+  type AudioConnectorConnection,
+  AudioConnectorServer,
+  type SendAudioOptions,
+} from "troupe/audio-connector";
+import { generateTone } from "troupe/testing";
+
+interface Order {
+  order: string;
+  hz: number;
+  rate: number;
+  seconds: number;
+  options?: {
+    bytes_per_sample?: number;
+    frames_ms?: 10 | 20;
+    pad_last_frame?: boolean;
+    flush_buffer?: boolean;
+  };
+}
+
+interface Heard {
+  audio: Buffer;
+  texts: string[];
+}
+
+const HEARD_BYTES = 32_000;
+const LIVE_PIECE_MS = 200;
+
+const server = await AudioConnectorServer.start({
+  port: Number(process.argv[2]),
+  call: { clear: "event" },
+  onConnect: (call) => {
+    const heard: Heard = { audio: Buffer.alloc(0), texts: [] };
+    call.on("track", (track) => {
+      const sink = new AudioSink(track, { sampleRate: 16_000, frameMs: 20 });
+      sink.on("frame", ({ pcm }) => {
+        const bytes = Buffer.from(pcm.buffer, pcm.byteOffset, pcm.byteLength);
+        heard.audio = Buffer.concat([heard.audio, bytes]).subarray(-HEARD_BYTES);
+      });
+    });
+    call.on("dtmf", (digit) => heard.texts.push(digit));
+    call.setHandler({ onMessage: (text) => void obey(call, JSON.parse(text) as Order, heard) });
+  },
+});
+process.stdout.write(`${JSON.stringify({ address: server.address })}\n`);
+
+async function obey(call: AudioConnectorConnection, order: Order, heard: Heard): Promise<void> {
+  switch (order.order) {
+    case "info":
+      return await call.sendJson({ reply: "info", info: call.info() });
+    case "heard":
+      return await call.sendJson({ reply: "heard", pcm: heard.audio.toString("hex"), texts: heard.texts });
+    case "tone":
+      return void (await call.sendAudio(toneOf(order), optionsOf(order)));
+    case "live":
+      return await playLive(call, order);
+    case "timing":
+      return call.setBufferTiming({ activeSeconds: order.seconds });
+    case "flush":
+      return call.flush();
+    case "broken":
+      return await call.sendJson("{ no json").catch(() => call.sendJson({ reply: "refused" }));
+    case "disconnect":
+      return await call.disconnect();
+  }
+}
+
+function toneOf({ hz, rate, seconds }: Order): Int16Array {
+  return generateTone({ frequency: hz, sampleRate: rate, durationMs: seconds * 1_000 });
+}
+
+function optionsOf({ options = {} }: Order): SendAudioOptions {
+  return {
+    bytesPerSample: options.bytes_per_sample,
+    framesMs: options.frames_ms,
+    padLastFrame: options.pad_last_frame,
+    flushBuffer: options.flush_buffer,
+  } as SendAudioOptions;
+}
+
+/** A source that is written to as it plays: what an agent does. */
+async function playLive(call: AudioConnectorConnection, order: Order): Promise<void> {
+  const source = new AudioSource({ sampleRate: 48_000, capacityMs: 1_000 });
+  call.publish(source);
+  const piece = toneOf({ ...order, rate: 48_000, seconds: LIVE_PIECE_MS / 1_000 });
+  for (let ms = 0; ms < order.seconds * 1_000; ms += LIVE_PIECE_MS) await source.write(piece);
+  await source.waitForPlayout();
+  source.close();
+}
