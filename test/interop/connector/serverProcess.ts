@@ -30,7 +30,8 @@ const LIVE_PIECE_MS = 200;
 
 const server = await AudioConnectorServer.start({
   port: Number(process.argv[2]),
-  call: { clear: "event" },
+  // The lead is what a machine that does other things besides may keep a frame back.
+  call: { clear: "event", leadMs: 200 },
   onConnect: (call) => {
     const heard: Heard = { audio: Buffer.alloc(0), texts: [] };
     call.on("track", (track) => {
