@@ -2,7 +2,7 @@
 # LiveKit's official Python, Node and JavaScript SDKs with our client, on a real livekit-server.
 # Needs Go (for the server, built once), chromium and Python with venv; fetches the Python SDK by itself.
 # Arguments: the parts to run (endings, network, scenarios, outage, python, node, browser, worker, demo); all of them
-# when left out.
+# when left out. One more, old, joins a server from before the single peer connection, which takes minutes to build.
 # PYTHON names the interpreter, CHROMIUM the browser.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -10,10 +10,9 @@ export async function scenarioChecks(
   checks: Checks,
   server: LiveKitServer,
   form: ConnectionForm,
-  version?: string,
 ): Promise<void> {
   await checks.group(`${form}: scenarios of the server`, () => simulatedChecks(checks, server, form));
-  await checks.group(`${form}: the server is killed`, () => killChecks(checks, version, form));
+  await checks.group(`${form}: the server is killed`, () => killChecks(checks, form));
 }
 
 async function simulatedChecks(checks: Checks, server: LiveKitServer, form: ConnectionForm): Promise<void> {
@@ -73,8 +72,8 @@ async function simulatedChecks(checks: Checks, server: LiveKitServer, form: Conn
   }
 }
 
-async function killChecks(checks: Checks, version: string | undefined, form: ConnectionForm): Promise<void> {
-  const server = await LiveKitServer.start({ version });
+async function killChecks(checks: Checks, form: ConnectionForm): Promise<void> {
+  const server = await LiveKitServer.start();
   const room = "kill";
   const options = { url: server.url, singlePeerConnection: form === "single" };
   const ours = await TroupeParty.join({ ...options, token: await token("ours", room) }, 880);
