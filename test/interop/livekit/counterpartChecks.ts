@@ -375,7 +375,8 @@ async function encryptionChecks(
           .getStats()
           .filter(({ type }) => type === "inbound-rtp")
           .map(({ packetsReceived }) => Number(packetsReceived));
-        expect(packets.length === 2 && packets.every((count) => count > 0), `packets: ${packets}`);
+        // A packet that came before the answer which names its stream may count as one of its own.
+        expect(packets.length >= 2 && packets.every((count) => count > 0), `packets: ${packets}`);
         expect(heard < MOST_PURITY_IN_NOISE, `purity ${heard.toFixed(3)}`);
         return `purity ${heard.toFixed(3)}`;
       });
