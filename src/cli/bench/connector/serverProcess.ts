@@ -70,7 +70,7 @@ function answer(call: AudioConnectorConnection): void {
   const source = new AudioSource({ sampleRate: SAMPLE_RATE, capacityMs: 1_000 });
   call.publish(source);
   call.on("track", (track) => {
-    const sink = new AudioSink(track, { sampleRate: SAMPLE_RATE });
+    const sink = new AudioSink(track, { sampleRate: SAMPLE_RATE, frameMs: FRAME_MS });
     sink.on("frame", ({ samplesPerChannel }) => {
       samplesHeard += samplesPerChannel;
     });
