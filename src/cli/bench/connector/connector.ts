@@ -11,6 +11,9 @@ export interface ServerMeasurement {
   wallMs: number;
   cpuMs: number;
   jsCpuMs: number;
+  /** JavaScript's memory right after its garbage was collected. */
+  liveBytesBefore: number;
+  liveBytesAfter: number;
   rssBytesBefore: number;
   rssBytesAfter: number;
   /** How far from 20 ms apart frames were sent, in ms. */
@@ -74,10 +77,15 @@ function summarize(
     underruns: seen.underruns,
     overruns: seen.overruns,
     ranDry: served.starts,
-    rssMegabytes: [served.rssBytesBefore, served.rssBytesAfter].map((bytes) => rounded(bytes / 2 ** 20, 1)),
+    liveMegabytes: megabytes(served.liveBytesBefore, served.liveBytesAfter),
+    rssMegabytes: megabytes(served.rssBytesBefore, served.rssBytesAfter),
     rssBytesPerCall: Math.round(served.rssBytesBefore / bots),
     eventLoopDelayMs: served.eventLoopDelayMs,
     callersCpuPercent: rounded((100 * seen.cpuMs) / served.wallMs),
     environment: environment(),
   };
+}
+
+function megabytes(...bytes: number[]): number[] {
+  return bytes.map((each) => rounded(each / 2 ** 20, 1));
 }

@@ -1,5 +1,7 @@
 import { createHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as pause } from "node:timers/promises";
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { WebSocket } from "ws";
 import { AudioSink, AudioSource } from "../../../index.ts";
 import {
@@ -16,6 +18,9 @@ const SAMPLE_RATE = 16_000;
 const WRITE_MS = 200;
 const FRAME_MS = 20;
 const VOICE_SECONDS = 4;
+
+setFlagsFromString("--expose-gc");
+const collectGarbage = runInNewContext("gc") as () => void;
 
 const calls: AudioConnectorConnection[] = [];
 const voice = synthesizeVoice(SAMPLE_RATE, VOICE_SECONDS);
@@ -48,6 +53,8 @@ serveBench({
       wallMs: after.atMs - before.atMs,
       cpuMs: after.cpuMs - before.cpuMs,
       jsCpuMs: after.jsCpuMs - before.jsCpuMs,
+      liveBytesBefore: before.liveBytes,
+      liveBytesAfter: after.liveBytes,
       rssBytesBefore: before.rssBytes,
       rssBytesAfter: after.rssBytes,
       sentJitterMs: roundedAll({
@@ -100,7 +107,8 @@ function watchSending(): void {
 }
 
 function snapshot() {
-  globalThis.gc?.();
+  collectGarbage();
+  const { heapUsed, external, rss } = process.memoryUsage();
   const { user, system } = process.cpuUsage();
   const thread = process.threadCpuUsage();
   const sent = calls.map(
@@ -110,7 +118,8 @@ function snapshot() {
     atMs: performance.now(),
     cpuMs: (user + system) / 1_000,
     jsCpuMs: (thread.user + thread.system) / 1_000,
-    rssBytes: process.memoryUsage.rss(),
+    rssBytes: rss,
+    liveBytes: heapUsed + external,
     framesSent: sent.reduce((sum, counts) => sum + (counts?.framesSent ?? 0), 0),
     starts: sent.reduce((sum, counts) => sum + (counts?.starts ?? 0), 0),
     samplesHeard,
