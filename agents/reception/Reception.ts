@@ -13,10 +13,12 @@ import {
   FliteVoice,
   Mouth,
   Pocketsphinx,
+  type SpeechOutput,
   type SpeechToText,
   type TextToSpeech,
   TurnTaking,
 } from "troupe/agent";
+import { type AvatarSession, AvatarSource } from "troupe/avatar";
 import { sora } from "troupe/sora";
 import { FeedPublisher } from "troupe/stage";
 import type { Actor, SnapshotFrom } from "xstate";
@@ -50,6 +52,8 @@ interface ConnectedPlace {
 interface ReceptionMessages {
   send(text: string): Promise<void>;
   onMessage(listener: (message: Uint8Array | string) => void): void;
+  /** Sends a frame of the avatar's, where there is a way for it. */
+  sendFrame?(frame: Uint8Array): Promise<void>;
 }
 
 type AnyConnection = Pick<
@@ -63,6 +67,8 @@ export type ReceptionOptions = (SoraPlace | ConnectedPlace) & {
   /** Replace the local voice and recogniser. */
   voice?: TextToSpeech;
   recognizer?: SpeechToText;
+  /** A face to speak through, started; its owner closes it. Its frames go where the texts go. */
+  avatar?: AvatarSession;
 };
 
 /** What the bot sends on its data channel. */
@@ -72,6 +78,7 @@ type ReceptionMessage =
   | { type: "state"; value: string };
 
 const LABEL = "#troupe";
+const AVATAR_LABEL = "#avatar";
 const SAMPLE_RATE = 16_000;
 const TONE_GAIN = 0.6;
 const TONE_GAIN_DUCKED = 0.15;
@@ -107,7 +114,8 @@ class Reception {
   readonly connection: AnyConnection;
   readonly #messages: ReceptionMessages;
   readonly #recognizer: SpeechToText;
-  readonly #mouth: Mouth;
+  readonly #mouth: Mouth<SpeechOutput>;
+  readonly #face: AvatarSource | undefined;
   readonly #turns: TurnTaking;
   readonly #mixer = new AudioMixer({ sampleRate: SAMPLE_RATE });
   readonly #tone = new AudioSource({ sampleRate: SAMPLE_RATE, capacityMs: 2_000 });
@@ -122,12 +130,13 @@ class Reception {
   #closing: Promise<void> | undefined;
 
   constructor(options: ReceptionOptions) {
-    const { channelId, feedUrl } = options;
+    const { channelId, feedUrl, avatar, voice = new FliteVoice({ voice: "slt" }) } = options;
     // First what may throw: there is nothing to free then.
     const join = options.connection ? () => options : soraPlace(options);
     this.#channelId = channelId;
     this.#recognizer = options.recognizer ?? new Pocketsphinx({ grammar: RECEPTION_GRAMMAR });
-    this.#mouth = new Mouth({ voice: options.voice ?? new FliteVoice({ voice: "slt" }) });
+    this.#face = avatar && this.#faceOf(avatar, voice);
+    this.#mouth = new Mouth<SpeechOutput>({ voice, ...(this.#face && { source: this.#face }) });
     this.#turns = new TurnTaking({ mouth: this.#mouth });
     this.#voiceInput = this.#mixer.add(this.#mouth.source);
     this.#toneInput = this.#mixer.add(this.#tone, { gain: TONE_GAIN });
@@ -160,9 +169,15 @@ class Reception {
     this.#turns.close();
     await this.connection.disconnect();
     this.#mouth.close();
+    this.#face?.close();
     this.#tone.close();
     this.#mixer.close();
     this.#feed?.close();
+  }
+
+  /** What is said through it is heard as its frames come. */
+  #faceOf(session: AvatarSession, { sampleRate }: TextToSpeech): AvatarSource {
+    return new AvatarSource({ session, sampleRate, render: ({ raw }) => this.#messages?.sendFrame?.(raw) });
   }
 
   /** The statechart with the mixer, the mouth and the data channel as its effects. */
@@ -275,13 +290,20 @@ function soraPlace({
   signalingUrl,
   channelId,
   metadata,
-}: SoraPlace): () => Pick<ConnectedPlace, "connection" | "messages" | "opus"> {
+  avatar,
+}: SoraPlace & Pick<ReceptionOptions, "avatar">): () => Pick<
+  ConnectedPlace,
+  "connection" | "messages" | "opus"
+> {
   const transport = sora({
     signalingUrls: [signalingUrl],
     channelId,
     role: "sendrecv",
     metadata,
-    dataChannels: [{ label: LABEL, direction: "sendrecv", ordered: true }],
+    dataChannels: [
+      { label: LABEL, direction: "sendrecv", ordered: true },
+      ...(avatar ? [{ label: AVATAR_LABEL, direction: "sendonly" as const }] : []),
+    ],
   });
   return () => {
     const connection = connect(transport);
@@ -291,6 +313,7 @@ function soraPlace({
         void connection.on("message", (label, data) => {
           if (label === LABEL) listener(data);
         }),
+      ...(avatar && { sendFrame: (frame) => connection.send(AVATAR_LABEL, frame) }),
     };
     return { connection, messages, opus: { bitRate: 32_000, fec: true, expectedLossPercent: 5 } };
   };

@@ -72,6 +72,7 @@ function addDemo(program: Command): void {
         .choices(DEMO_TRANSPORTS)
         .default("sora"),
     )
+    .option("--avatar", "let the bot speak through the face of a local avatar service")
     .action((options: DemoOptions) =>
       runUntilInterrupted(async (signal) => {
         if (!(await runDemo(options, signal))) process.exitCode = EXIT_FAILED;

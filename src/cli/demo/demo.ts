@@ -3,6 +3,7 @@ import { relative, resolve } from "node:path";
 import { startReception } from "../../../agents/reception/index.ts";
 import { type DemoCallEvent, type DemoCallResult, runDemoCall } from "../../testing/index.ts";
 import { openAudioConnectorPlace } from "./audioConnectorPlace.ts";
+import { Faces } from "./faces.ts";
 import { openLiveKitPlace } from "./liveKitPlace.ts";
 import type { OpenPlace } from "./place.ts";
 import { openSoraPlace } from "./soraPlace.ts";
@@ -16,6 +17,8 @@ export interface DemoOptions {
   port: number;
   output: string;
   transport: DemoTransport;
+  /** The bot speaks through a face. */
+  avatar?: boolean;
 }
 
 const PLACES: Record<DemoTransport, OpenPlace> = {
@@ -31,7 +34,9 @@ const PLACES: Record<DemoTransport, OpenPlace> = {
  * @returns whether the bot was heard and answered right.
  */
 export async function runDemo(options: DemoOptions, signal: AbortSignal): Promise<boolean> {
-  await using place = await PLACES[options.transport](startReception, options);
+  await using faces = options.avatar ? await Faces.open() : null;
+  const startBot = faces ? faces.startBot.bind(faces) : startReception;
+  await using place = await PLACES[options.transport](startBot, options);
   const folder = resolve(options.output);
   say(`${place.description}. A scripted caller rings:\n`);
   const result = await runDemoCall({
@@ -41,12 +46,16 @@ export async function runDemo(options: DemoOptions, signal: AbortSignal): Promis
     signal,
   });
   if (signal.aborted) return true;
-  say(formatResult(result));
+  const shown = faces?.summary();
+  if (shown && !shown.ok) result.failures.push("The face did not show all that was said");
+  const ok = result.ok && shown?.ok !== false;
+  if (shown) say(`\nthe face                            ${shown.text}`);
+  say(formatResult({ ...result, ok }));
   if (!options.once && place.invitation) {
     say(`\n${place.invitation}\nCtrl-C ends it.`);
     if (!signal.aborted) await once(signal, "abort");
   }
-  return result.ok;
+  return ok;
 }
 
 function formatEvent(event: DemoCallEvent): string {

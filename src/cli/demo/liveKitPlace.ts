@@ -7,6 +7,7 @@ import type { OpenPlace } from "./place.ts";
 
 const ROOM = "reception";
 const TOPIC = "troupe";
+const AVATAR_TOPIC = "avatar";
 /** Of a livekit-server for development. */
 const DEVELOPMENT = { key: "devkey", secret: "secret" };
 const TOKEN_TIME = "1h";
@@ -25,7 +26,10 @@ export const openLiveKitPlace: OpenPlace = async (startBot) => {
     return connect(livekit({ url, token }), signal ? { signal } : {});
   };
   const bot = await join("reception");
-  resources.use(await startBot({ connection: bot, channelId: ROOM, messages: messagesOf(bot) }));
+  const sendFrame = (frame: Uint8Array) =>
+    bot.data.publishData(frame, { topic: AVATAR_TOPIC, reliable: false });
+  const messages = { ...messagesOf(bot), sendFrame };
+  resources.use(await startBot({ connection: bot, channelId: ROOM, messages }));
   const open = resources.move();
   return {
     description: `The reception bot is in room "${ROOM}" of ${url}`,
