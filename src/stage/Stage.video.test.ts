@@ -189,3 +189,27 @@ describe("video", () => {
     expect(new Set(viewer.tracks.map(({ streamId }) => streamId))).toEqual(new Set([next.connectionId]));
   });
 });
+
+describe("the request for a simulcast layer", () => {
+  it("is taken for who is in the channel alone", async () => {
+    await start();
+    const { member } = await publisher();
+    const viewer = await join({ role: "recvonly", simulcast: true, data_channel_signaling: true });
+    expect(viewer.offer.rpc_methods).toEqual(["2025.2.0/RequestSimulcastRid"]);
+    const request = async (id: number, params: object) => {
+      const call = { jsonrpc: "2.0", id, method: "2025.2.0/RequestSimulcastRid", params };
+      await viewer.sendOn("rpc", JSON.stringify(call));
+      return viewer.nextOn("rpc", { id });
+    };
+    const own = { channel_id: "lobby", receiver_connection_id: viewer.connectionId };
+    expect(await request(1, { rid: "r0" })).toMatchObject({ result: { ...own, rid: "r0" } });
+    const ofSender = { rid: "r1", sender_connection_id: member.connectionId };
+    expect(await request(2, ofSender)).toMatchObject({ result: { ...own, rid: "r1" } });
+    for (const [at, params] of [
+      { rid: "r3" },
+      { rid: "r0", sender_connection_id: "NOBODY" },
+      { rid: "r0", receiver_connection_id: "NOBODY" },
+    ].entries())
+      expect(await request(3 + at, params)).toMatchObject({ error: { code: -32_602 } });
+  });
+});

@@ -24,8 +24,12 @@ export function layerMethods(
       throw new TroupeError("INVALID_MESSAGE", `Invalid ${field}`);
     }
     const { receiver_connection_id = connectionId, sender_connection_id, rid } = request.data;
-    const receiver = channels.get(channelId)?.member(receiver_connection_id);
+    const channel = channels.get(channelId);
+    const receiver = channel?.member(receiver_connection_id);
     if (!receiver) throw new TroupeError("INVALID_MESSAGE", "There is no such receiver_connection_id");
+    // What is asked for is remembered, so nobody may ask for what there is not.
+    if (sender_connection_id !== undefined && !channel?.member(sender_connection_id))
+      throw new TroupeError("INVALID_MESSAGE", "There is no such sender_connection_id");
     receiver.requestLayer(rid, sender_connection_id);
     return { channel_id: channelId, receiver_connection_id, rid };
   };
