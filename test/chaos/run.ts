@@ -47,6 +47,8 @@ const target = await start(Number(values.bots));
 const faults: Record<string, number> = {};
 /** From the end of an outage of a bot's media path to the first audio that it heard from the other, in ms. */
 const recoveriesMs: number[] = [];
+/** Outages after which another fault of the pair, or of the server, came before any audio: no figure of one fault. */
+let recoveriesOvertaken = 0;
 const failures: string[] = [];
 /**
  * When each bot's media path was away. The server keeps what it sends to one that is away, and asks ever more
@@ -67,7 +69,9 @@ let silencesOfAll = 0;
 const machine = new MachineStalls();
 const mediaPaths = new Disturbances();
 const signalling = new Disturbances();
+const cuts: { bot: ChaosBot; atMs: number }[] = [];
 let isServerAway = false;
+let serverBackAtMs = 0;
 const say = (text: string) => values.json || process.stdout.write(`${Math.round(monotonicMs())} ${text}\n`);
 
 await settle("at the start");
@@ -102,7 +106,11 @@ async function disturb(forMs: number): Promise<void> {
   await Promise.all(running);
 }
 
-async function inflict(fault: string, { bot, way: { network } }: ChaosSeat, forMs: number): Promise<void> {
+async function inflict(fault: string, seat: ChaosSeat, forMs: number): Promise<void> {
+  const {
+    bot,
+    way: { network },
+  } = seat;
   say(`${fault} ${fault === "serverRestart" ? "" : `${bot.name} ${forMs} ms`}`);
   switch (fault) {
     case "serverRestart": {
@@ -110,10 +118,12 @@ async function inflict(fault: string, { bot, way: { network } }: ChaosSeat, forM
       isServerAway = true;
       await target.restartServer();
       isServerAway = false;
+      serverBackAtMs = monotonicMs();
       mediaFaults.push({ pair: -1, fromMs, toMs: monotonicMs() + SERVER_RECOVERY_MS });
       return;
     }
     case "cut":
+      cuts.push({ bot, atMs: monotonicMs() });
       return network.cutSignalling();
     case "stall":
       return signalling.during(bot, forMs, (on) => {
@@ -126,7 +136,7 @@ async function inflict(fault: string, { bot, way: { network } }: ChaosSeat, forM
         else network.resumeSignalling();
       });
     default:
-      if (!network.setOutage) return network.cutSignalling();
+      if (!network.setOutage) return inflict("cut", seat, forMs);
       return outage(bot, network.setOutage, forMs);
   }
 }
@@ -136,7 +146,7 @@ async function outage(bot: ChaosBot, set: (on: boolean) => Promise<void>, forMs:
   await mediaPaths.during(bot, forMs, set);
   const toMs = monotonicMs();
   outages.push({ bot, fromMs, toMs });
-  if (!mediaPaths.isDisturbed(bot)) await recovery(bot, toMs);
+  await recovery(bot, fromMs, toMs);
   mediaFaults.push({ pair: pairOf(bot), fromMs, toMs: monotonicMs() + 1_000 });
 }
 
@@ -150,11 +160,15 @@ function pairOf(bot: ChaosBot): number {
   return Math.floor(target.seats.findIndex((seat) => seat.bot === bot) / 2);
 }
 
-/** Waits until the bot hears again. What comes over it or the other meanwhile makes it another matter. */
-async function recovery(bot: ChaosBot, endedMs: number): Promise<void> {
+/** Waits until the bot hears again, unless another fault of its pair or of the server comes over it. */
+async function recovery(bot: ChaosBot, fromMs: number, endedMs: number): Promise<void> {
   const other = target.seats[target.seats.findIndex((seat) => seat.bot === bot) ^ 1]?.bot;
+  const pair = other ? [bot, other] : [bot];
   while (monotonicMs() - endedMs < SETTLE_MS) {
-    if (mediaPaths.isDisturbed(bot) || (other && mediaPaths.isDisturbed(other)) || isServerAway) return;
+    if (isServerAway || serverBackAtMs > fromMs || pair.some((one) => isDisturbed(one, endedMs))) {
+      recoveriesOvertaken += 1;
+      return;
+    }
     if (bot.heardAtMs > endedMs) {
       const recoveryMs = Math.round(bot.heardAtMs - endedMs);
       recoveriesMs.push(recoveryMs);
@@ -164,6 +178,12 @@ async function recovery(bot: ChaosBot, endedMs: number): Promise<void> {
     await pause(10);
   }
   recoveriesMs.push(SETTLE_MS);
+}
+
+/** Whether a fault of the bot's goes on, or its signalling was cut since. */
+function isDisturbed(bot: ChaosBot, sinceMs: number): boolean {
+  if (mediaPaths.isDisturbed(bot) || signalling.isDisturbed(bot)) return true;
+  return cuts.some((cut) => cut.bot === bot && cut.atMs >= sinceMs);
 }
 
 async function settle(when: string): Promise<void> {
@@ -284,6 +304,7 @@ function report(): void {
       p50: percentile(0.5),
       p95: percentile(0.95),
       maximum: sorted.at(-1) ?? null,
+      overtakenByAnotherFault: recoveriesOvertaken,
     },
     signalSilencesMs,
     silencesOfAll,
