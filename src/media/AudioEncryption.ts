@@ -87,6 +87,9 @@ export class AudioEncryption extends FrameTransform<AudioEncryptionEvents> {
   }
 
   override close(): void {
+    // Streams keep their cryptor, which lets nothing pass without a key.
+    for (const cryptor of this.#cryptors)
+      for (const [index, key] of this.#keys.entries()) if (key) cryptor.setKey(index, null);
     super.close();
     this.#cryptors.clear();
     this.#keys.fill(null);

@@ -1,7 +1,13 @@
 // Encoded transforms between two peers of one engine on simulated time.
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { shareAt, sine } from "../../test/fixtures/tone.ts";
-import { Engine, type EngineFrame, type EngineReceiver, type EngineSender } from "../native/index.ts";
+import {
+  Engine,
+  type EngineFrame,
+  type EnginePeer,
+  type EngineReceiver,
+  type EngineSender,
+} from "../native/index.ts";
 import { AudioEncryption } from "./AudioEncryption.ts";
 import { type EncodedAudioFrame, EncodedAudioTransform } from "./EncodedAudioTransform.ts";
 import { type FrameTransform, TransformSlot } from "./FrameTransform.ts";
@@ -14,6 +20,7 @@ const OTHER_KEY = new Uint8Array(32).fill(8);
 
 let engine: Engine;
 let nowUs: number;
+let near: EnginePeer;
 let sender: EngineSender;
 let receiver: EngineReceiver;
 let outgoing: TransformSlot;
@@ -52,7 +59,8 @@ beforeEach(() => {
   engine = Engine.startManual();
   nowUs = 1_000_000;
   closing = [];
-  const [near, far] = [engine.createPeer(), engine.createPeer()];
+  near = engine.createPeer();
+  const far = engine.createPeer();
   near.link(far);
   sender = near.createSender({ kind: "audio", mid: "0", ssrc: 1, cname: "test", codec: opus, nack: true });
   receiver = far.createReceiver({ kind: "audio", mid: "0", ssrcs: [1], codecs: [opus], nack: true });
@@ -264,6 +272,23 @@ describe("audio encryption", () => {
       ["ok", "incoming", 0],
       ["missingKey", "incoming", 0],
     ]);
+  });
+
+  it("lets nothing pass once it is closed, on either side", () => {
+    const [ours, theirs] = [own(new AudioEncryption()), own(new AudioEncryption())];
+    for (const one of [ours, theirs]) one.setKey(0, KEY);
+    outgoing.set(ours);
+    incoming.set(theirs);
+    expect(isTone(pass(500).pcm)).toBe(true);
+    theirs.close();
+    pass(500);
+    expect(isSilent(pass(300).pcm)).toBe(true);
+    const { packetsSent } = near.stats().outbound[0]!;
+    pass(100);
+    expect(near.stats().outbound[0]!.packetsSent).toBe(packetsSent + 5);
+    ours.close();
+    pass(100);
+    expect(near.stats().outbound[0]!.packetsSent).toBe(packetsSent + 5);
   });
 
   it("sends nothing without a key", () => {
