@@ -30,9 +30,12 @@ void BatchQueue::textEvent(RecordKind kind, uint32_t handle, double a, double b,
 bool BatchQueue::encodedFrame(uint32_t transform, uint64_t number, const FrameInfo& info,
                               std::span<const uint8_t> frame) {
   std::lock_guard lock(mutex_);
-  if (hasRoom()) filling_.encodedFrame(transform, number, info, frame);
-  else ++counts_.eventsDropped;
-  return hasRoom();
+  if (!hasRoom()) {
+    ++counts_.eventsDropped;
+    return false;
+  }
+  filling_.encodedFrame(transform, number, info, frame);
+  return true;
 }
 
 bool BatchQueue::flush() {

@@ -68,6 +68,20 @@ TEST_SUITE("BatchQueue") {
     CHECK(queue.counts().batches == 2);
   }
 
+  TEST_CASE("says of each encoded frame whether it goes out, of the last that finds room too") {
+    BatchQueue queue;
+    const std::array<uint8_t, 2> frame{1, 2};
+    for (size_t at = 0; at + 1 < BatchQueue::kMaximumEvents; ++at) queue.event(RecordKind::mark, 2);
+    CHECK(queue.encodedFrame(1, 7, {}, frame));
+    CHECK_FALSE(queue.encodedFrame(1, 8, {}, frame));
+    CHECK(queue.counts().eventsDropped == 1);
+    queue.flush();
+    Batch taken;
+    REQUIRE(queue.take(taken));
+    CHECK(taken.records.size() == BatchQueue::kMaximumEvents * kRecordStride);
+    CHECK(taken.records[taken.records.size() - kRecordStride + 2] == 7);
+  }
+
   TEST_CASE("drops the oldest audio of a stalled reader, keeps its events in order, and says so") {
     BatchQueue queue;
     const size_t made = BatchQueue::kMaximumWaiting + 4;
