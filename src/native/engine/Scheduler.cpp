@@ -156,10 +156,12 @@ bool Scheduler::canApplyChanges() const {
 
 void Scheduler::applyChanges(std::unique_lock<std::mutex>& lock) {
   isApplying_ = true;
-  const auto changes = std::exchange(changes_, {});
+  auto changes = std::exchange(changes_, {});
   lock.unlock();
   for (const auto& change : changes) change(graph_);
   graph_.rebuild();
+  // What they hold may end with them, and the clock needs the lock.
+  changes.clear();
   lock.lock();
   isApplying_ = isChanging_ = false;
   for (const auto& thread : codecThreads_) thread->wake.notify_one();
