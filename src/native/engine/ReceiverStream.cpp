@@ -107,6 +107,11 @@ std::optional<uint32_t> ReceiverStream::repairedSsrc(const RtpPacket& packet, in
 
 ReceiverStream::Stored ReceiverStream::store(Arrived& arrived, const HeaderExtensionIds& ids, int64_t arrivalUs) {
   const RtpPacket& packet = arrived.packet;
+  // What repairs nothing must not pass for a new stream, which would be followed.
+  if (arrived.isRetransmission && find(packet.ssrc()) == nullptr) {
+    wire_->drops.add(DropReason::unknownSsrc);
+    return {};
+  }
   Incoming& incoming = incomingFor(packet.ssrc(), arrived.clockRate);
   incoming.statistics.setClockRate(arrived.clockRate);
   const auto arrival = arrived.isRetransmission
@@ -234,7 +239,7 @@ bool ReceiverStream::insertFrame(EncodedFrame frame, uint8_t payloadType, int64_
 
 bool ReceiverStream::resume(const FrameInfo& info, std::span<const uint8_t> payload) {
   std::lock_guard lock(mutex_);
-  if (payload.empty() || followed_ == nullptr || followed_->ssrc != info.ssrc) return false;
+  if (payload.empty()) return false;
   EncodedFrame frame;
   if (info.isRetransmitted) frame.origin = EncodedFrame::Origin::retransmission;
   if (info.isCopy) frame.origin = EncodedFrame::Origin::copy;
@@ -250,7 +255,8 @@ bool ReceiverStream::resume(const FrameInfo& info, std::span<const uint8_t> payl
 std::optional<JitterBuffer::Inserted> ReceiverStream::play(EncodedFrame frame, uint8_t payloadType, int64_t arrivalUs) {
   const CodecParameters* codec = codecFor(payloadType);
   const auto decoded = codec == nullptr ? std::nullopt : audioCodecOf(codec->name);
-  if (!decoded || !isPulled_) return std::nullopt;
+  // While it was transformed another stream may have taken over.
+  if (!decoded || !isPulled_ || followed_ == nullptr || followed_->ssrc != frame.ssrc) return std::nullopt;
   frame.codec = *decoded;
   frame.duration = static_cast<uint32_t>(AudioDecoder::durationAt48kHz(*decoded, frame.payload));
   if (frame.duration == 0) {

@@ -18,7 +18,11 @@ namespace {
 
 constexpr uint32_t kLoud = 1;
 constexpr uint32_t kQuiet = 2;
+/** Signalled, though nothing of it ever comes but repairs. */
+constexpr uint32_t kAbsent = 3;
+constexpr uint32_t kRepairsOfAbsent = 4;
 constexpr uint8_t kPayloadType = 0;
+constexpr uint8_t kRepairPayloadType = 96;
 /** Full-scale and faint in PCMU. */
 constexpr uint8_t kLoudCode = 0x80;
 constexpr uint8_t kQuietCode = 0xd0;
@@ -27,7 +31,8 @@ constexpr int kLoudPeak = 10'000;
 struct Bench {
   static ReceiverOptions options() {
     ReceiverOptions options;
-    options.codecs = {{kPayloadType, "pcmu", 8'000, 1}};
+    options.codecs = {{kPayloadType, "pcmu", 8'000, 1}, {kRepairPayloadType, "rtx", 8'000, 1, kPayloadType}};
+    options.retransmissionSsrcs = {{kAbsent, kRepairsOfAbsent}};
     return options;
   }
 
@@ -49,6 +54,15 @@ struct Bench {
     // A square wave, so that nothing takes it for a constant.
     for (size_t at = 0; at < packet.payload.size(); ++at)
       packet.payload[at] = static_cast<uint8_t>((ssrc == kLoud ? kLoudCode : kQuietCode) ^ (at % 40 < 20 ? 0x80 : 0));
+    const auto bytes = test::bytesOf(packet);
+    stream.receive(test::viewOf(bytes), {}, tick * kTickUs);
+  }
+
+  void receiveRepairOfAbsent() {
+    test::TestPacket packet;
+    packet.payloadType = kRepairPayloadType;
+    packet.ssrc = kRepairsOfAbsent;
+    packet.payload.assign(162, kQuietCode);
     const auto bytes = test::bytesOf(packet);
     stream.receive(test::viewOf(bytes), {}, tick * kTickUs);
   }
@@ -139,6 +153,17 @@ TEST_SUITE("ReceiverStream") {
     CHECK_FALSE(bench.loud.back());
     CHECK(bench.statsOf(kLoud).packetsReceived == 52);
     CHECK(bench.statsOf(kQuiet).concealedSamples == 0);
+  }
+
+  TEST_CASE("does not follow a stream of which nothing but a repair came") {
+    Bench bench;
+    bench.play(kLoud, 100, 50);
+    bench.receiveRepairOfAbsent();
+    bench.play(kLoud, 150, 50);
+    CHECK(bench.statsOf(kLoud).totalSamplesReceived > 0);
+    CHECK(bench.statsOf(kLoud).concealedSamples == 0);
+    CHECK(bench.statsOf(kAbsent).ssrc == 0);
+    CHECK(bench.changes() == 0);
   }
 
   TEST_CASE("can be asked by others while a frame of it is transformed") {
