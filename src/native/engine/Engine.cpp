@@ -11,8 +11,6 @@ namespace troupe {
 
 namespace {
 
-/** Of every video codec (RFC 3551, section 5). */
-
 int64_t clockUs(clockid_t clock) {
   timespec now{};
   clock_gettime(clock, &now);

@@ -12,7 +12,7 @@ namespace troupe {
 
 enum class MediaKind : uint8_t { audio, video };
 
-/** Hz: that of the RTP clock of every video codec. */
+/** Hz: that of the RTP clock of every video codec (RFC 3551, section 5). */
 inline constexpr uint32_t kVideoClockRate = 90'000;
 
 struct CodecParameters {
