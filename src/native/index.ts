@@ -2,7 +2,6 @@
 export type {
   CodecParameters,
   CryptorState,
-  DataChannelOptions,
   EngineStats,
   ForwarderOptions,
   FrameCryptorOptions,
@@ -17,11 +16,6 @@ export type {
   SenderOptions,
   SinkOptions,
   SourceOptions,
-  TransportEvent,
-  TransportOptions,
-  TransportParameters,
-  TransportState,
-  TransportStats,
 } from "./binding.ts";
 export {
   Engine,
@@ -46,3 +40,11 @@ export {
   type FilterOptions,
   type Level,
 } from "./producers.ts";
+export type {
+  DataChannelOptions,
+  TransportEvent,
+  TransportOptions,
+  TransportParameters,
+  TransportState,
+  TransportStats,
+} from "./transportBinding.ts";
