@@ -12,7 +12,8 @@ namespace troupe {
 
 /**
  * G.711, one channel of 8 kHz. The codec itself hides no loss: the last period of the voice is repeated and fades
- * (the idea of G.711 appendix I) into noise like that behind it. Too small to take a library for: the one that has it (spandsp) brings a fax machine.
+ * (the idea of G.711 appendix I) into noise like that behind it. Too small to take a library for: the one that has it
+ * (spandsp) brings a fax machine.
  */
 class G711AudioDecoder final : public AudioDecoder {
  public:
