@@ -96,6 +96,15 @@ describe("joining", () => {
     expect(server.paths).toHaveLength(1);
   });
 
+  it("says nothing of a long token that the server repeats, of which the end is cut off", async () => {
+    const server = await serve();
+    const token = `eyJhbGciOiJIUzI1NiJ9.${"c2VjcmV0".repeat(700)}`;
+    server.refusals.push({ status: 401, text: `invalid token: ${token}, error: expired` });
+    const error = await failure(dial(server, { token }));
+    expect(error.message).toBe("The server refused the token: invalid token: (the token) (HTTP 401)");
+    expect(error.received).toBe("invalid token: (the token)");
+  });
+
   it("says when there is no such server under the address", async () => {
     const server = await serve();
     server.isOld = true;

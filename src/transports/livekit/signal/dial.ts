@@ -6,6 +6,7 @@ import { type JoinIntent, joinUrl, validateUrl } from "./joinRequest.ts";
 import { readText } from "./readText.ts";
 import { SignalClient } from "./SignalClient.ts";
 import type { Refusal, SocketEnding } from "./SignalSocket.ts";
+import { withoutToken } from "./withoutToken.ts";
 
 /** How much is read of the text that a refusal carries, in bytes. */
 const MAXIMUM_TEXT_BYTES = 4096;
@@ -103,9 +104,9 @@ function errorOf(ending: SocketEnding, token: string): Error {
   return new UnexplainedLoss(ending);
 }
 
-/** What an HTTP status in place of a WebSocket means. The server repeats a bad token, which is none of a log's business. */
+/** What an HTTP status in place of a WebSocket means. */
 function refused({ status, text: raw }: Refusal, token: string): ConnectError {
-  const text = raw.replaceAll(token, "(the token)");
+  const text = withoutToken(raw, token);
   const said = `${text || "no reason given"} (HTTP ${status})`;
   const details = { status, received: text };
   if (/max(imum)? participants|participant limit|limit exceeded|room is full/i.test(text)) {

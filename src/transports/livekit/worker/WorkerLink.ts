@@ -13,6 +13,7 @@ import {
 import { SignJWT } from "jose";
 import { logger, TroupeError, TypedEvents } from "../../../core/index.ts";
 import { SignalSocket, type SocketEnding } from "../signal/SignalSocket.ts";
+import { withoutToken } from "../signal/withoutToken.ts";
 
 /** The version of the worker protocol that we speak. */
 const PROTOCOL = 1;
@@ -132,7 +133,7 @@ function agentUrl(server: string): string {
 function errorOf({ refusal, error, code, reason }: SocketEnding, token: string): TroupeError {
   if (refusal) {
     const denied = refusal.status === 401 || refusal.status === 403;
-    const message = `The server does not take the worker: ${refusal.text.replaceAll(token, "(the token)")} (HTTP ${refusal.status})`;
+    const message = `The server does not take the worker: ${withoutToken(refusal.text, token)} (HTTP ${refusal.status})`;
     return new TroupeError(denied ? "ACCESS_DENIED" : "SIGNALLING_FAILED", message);
   }
   const why = error?.message || reason || `closed with ${code}`;
