@@ -47,7 +47,10 @@ const target = await start(Number(values.bots));
 const faults: Record<string, number> = {};
 /** From the end of an outage of a bot's media path to the first audio that it heard from the other, in ms. */
 const recoveriesMs: number[] = [];
-/** Outages after which another fault of the pair, or of the server, came before any audio: no figure of one fault. */
+/**
+ * Outages after which another fault of the pair, or of the server, came before any audio, or that joined an earlier one
+ * to one that was longer than any is to be: no figure of one fault.
+ */
 let recoveriesOvertaken = 0;
 const failures: string[] = [];
 /**
@@ -56,6 +59,8 @@ const failures: string[] = [];
  * it when another outage, or its own restart, comes first.
  */
 const outages: { bot: ChaosBot; fromMs: number; toMs: number }[] = [];
+/** Since when outages that came before it had heard anything again have kept a bot from hearing. */
+const silentSinceMs = new Map<ChaosBot, number>();
 /** What the server let go of in that way. */
 let messagesLostDuringOutage = 0;
 /** How often a bot got what was sent again after a full reconnect only when it had got later messages. */
@@ -143,10 +148,15 @@ async function inflict(fault: string, seat: ChaosSeat, forMs: number): Promise<v
 
 async function outage(bot: ChaosBot, set: (on: boolean) => Promise<void>, forMs: number): Promise<void> {
   const fromMs = monotonicMs();
+  const before = outages.findLast((one) => one.bot === bot);
+  const goesOn = mediaPaths.isDisturbed(bot) || (before !== undefined && bot.heardAtMs < before.toMs);
+  if (!goesOn) silentSinceMs.set(bot, fromMs);
   await mediaPaths.during(bot, forMs, set);
   const toMs = monotonicMs();
   outages.push({ bot, fromMs, toMs });
-  await recovery(bot, fromMs, toMs);
+  const sinceMs = silentSinceMs.get(bot) ?? fromMs;
+  if (toMs - sinceMs > OUTAGE_MS.most + FLOWING_MS) recoveriesOvertaken += 1;
+  else await recovery(bot, sinceMs, toMs);
   mediaFaults.push({ pair: pairOf(bot), fromMs, toMs: monotonicMs() + 1_000 });
 }
 
