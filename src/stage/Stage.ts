@@ -6,7 +6,7 @@ import { callApi } from "./api.ts";
 import { BoundedSocket } from "./BoundedSocket.ts";
 import { Channels } from "./Channels.ts";
 import { type AuthenticateRequest, type AuthenticateResult, Entrance } from "./Entrance.ts";
-import { DEFAULT_ENCODINGS, simulcastEncodingSchema } from "./encodings.ts";
+import { DEFAULT_ENCODINGS, simulcastEncodingsSchema } from "./encodings.ts";
 import { Feed, type FeedMessage } from "./feed.ts";
 import { HttpServer } from "./HttpServer.ts";
 import { type StageLimits, stageLimitsSchema } from "./limits.ts";
@@ -51,7 +51,7 @@ export interface StageOptions {
    * The layers of senders that want simulcast: three, each half the width and height of the next, when left out. A
    * layer can have another codec than was asked for, or be off (`active: false`).
    */
-  simulcastEncodings?: z.input<typeof simulcastEncodingSchema>[];
+  simulcastEncodings?: z.input<typeof simulcastEncodingsSchema>;
   /** Another server's signalling address, to which clients are sent that come for the first time (`redirect`). */
   redirectUrl?: string;
   /** Where recordings go, a folder each; without it nothing is recorded. */
@@ -98,11 +98,7 @@ const optionsSchema = z.strictObject({
     .optional(),
   recordingFolder: z.string("a path").min(1, "a path").optional(),
   recordChannels: z.boolean("a boolean").default(false),
-  simulcastEncodings: z
-    .array(simulcastEncodingSchema)
-    .min(1, "1 to 3 layers")
-    .max(3, "1 to 3 layers")
-    .default([...DEFAULT_ENCODINGS]),
+  simulcastEncodings: simulcastEncodingsSchema.default([...DEFAULT_ENCODINGS]),
   createTransport: anyFunction.optional(),
   log: z.custom<Logger>().optional(),
 });

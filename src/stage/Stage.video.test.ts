@@ -105,7 +105,11 @@ describe("an offer to who asks for video", () => {
     await start({
       simulcastEncodings: [
         { rid: "r0", scaleResolutionDownTo: { maxWidth: 320, maxHeight: 180 } },
-        { rid: "r1", codec: { mimeType: "video/VP8" } },
+        {
+          rid: "r1",
+          scaleResolutionDownTo: { maxWidth: 640, maxHeight: 360 },
+          codec: { mimeType: "video/VP8" },
+        },
         { rid: "r2", active: false },
       ],
     });
@@ -117,7 +121,12 @@ describe("an offer to who asks for video", () => {
     expect(member.offer).toMatchObject({ simulcast: true, simulcast_multicodec: true });
     expect(member.offer.encodings).toEqual([
       { rid: "r0", active: true, scaleResolutionDownTo: { maxWidth: 320, maxHeight: 180 } },
-      { rid: "r1", active: true, codec: { mimeType: "video/VP8", clockRate: 90_000 } },
+      {
+        rid: "r1",
+        active: true,
+        scaleResolutionDownTo: { maxWidth: 640, maxHeight: 360 },
+        codec: { mimeType: "video/VP8", clockRate: 90_000 },
+      },
       { rid: "r2", active: false },
     ]);
     const [line] = videoLines(member);
@@ -125,6 +134,23 @@ describe("an offer to who asks for video", () => {
     expect(line).toMatch(/^a=simulcast:recv r0;r1;r2\r$/m);
     expect(line).toMatch(/^a=rid:r1 recv\r$/m);
     expect(line).toContain("rtp-stream-id");
+  });
+});
+
+describe("layers that cannot be", () => {
+  it.each([
+    [[{ rid: "r0" as const }, { rid: "r0" as const }], "each rid once"],
+    [
+      [
+        { rid: "r0" as const, scaleResolutionDownTo: { maxWidth: 320, maxHeight: 180 } },
+        { rid: "r1" as const },
+      ],
+      "scaleResolutionDownTo for all active layers or for none",
+    ],
+    [[], "1 to 3 layers"],
+  ])("are refused: %j", async (simulcastEncodings, expected) => {
+    await start();
+    await expect(Stage.start({ simulcastEncodings })).rejects.toThrow(expected);
   });
 });
 
@@ -147,11 +173,10 @@ describe("video", () => {
 
   it("has a key frame asked for by the API", async () => {
     await start();
-    const { member, camera } = await publisher();
+    const { member } = await publisher();
     const viewer = await join({ role: "recvonly" });
     await viewer.until(() => viewer.tracks.find(({ transceiver }) => transceiver.kind === "video"));
     await vi.waitFor(() => expect(pictureLossesOf(member)).toBe(1), 5000);
-    camera.show(true);
     const ask = (connection_id: string) =>
       send(
         stage.apiUrl,

@@ -18,7 +18,7 @@ const DEFAULT_CODEC = "VP9";
 const START_KBITS = 3000;
 
 /** How one layer of a simulcast sender is made: an RTCRtpEncodingParameters of WebRTC. */
-export const simulcastEncodingSchema = z.strictObject({
+const simulcastEncodingSchema = z.strictObject({
   rid: simulcastRid,
   active: z.boolean().default(true),
   scaleResolutionDownBy: z.number().min(1).optional(),
@@ -39,6 +39,19 @@ export const simulcastEncodingSchema = z.strictObject({
 });
 
 export type SimulcastEncoding = z.output<typeof simulcastEncodingSchema>;
+
+/** The layers of a stage: each rid once, and scaled to a size either all or none, as WebRTC has it. */
+export const simulcastEncodingsSchema = z
+  .array(simulcastEncodingSchema)
+  .min(1, "1 to 3 layers")
+  .max(3, "1 to 3 layers")
+  .refine((layers) => new Set(layers.map(({ rid }) => rid)).size === layers.length, "each rid once")
+  .refine((layers) => {
+    const sized = layers
+      .filter(({ active }) => active)
+      .map((layer) => layer.scaleResolutionDownTo !== undefined);
+    return new Set(sized).size <= 1;
+  }, "scaleResolutionDownTo for all active layers or for none");
 
 /** The layers of a stage that was told nothing else. */
 export const DEFAULT_ENCODINGS: readonly SimulcastEncoding[] = [
