@@ -38,8 +38,12 @@ const inboundVideo = ({ session }: ScriptedMember) =>
     ({ type, kind }) => type === "inbound-rtp" && kind === "video",
   );
 
-function pictureLossesOf({ session }: ScriptedMember): number {
-  return session.peer.stats().outbound.find(({ kind }) => kind === "video")?.pliCount ?? 0;
+function outboundVideo({ session }: ScriptedMember) {
+  return session.peer.stats().outbound.find(({ kind }) => kind === "video");
+}
+
+function pictureLossesOf(member: ScriptedMember): number {
+  return outboundVideo(member)?.pliCount ?? 0;
 }
 
 async function publisher(connect: Record<string, unknown> = {}) {
@@ -48,7 +52,11 @@ async function publisher(connect: Record<string, unknown> = {}) {
   await member.until(() => member.session.transport.state === "connected");
   const camera = new ScriptedCamera(member);
   ending.push(camera);
-  camera.show(true);
+  // Its own side of the connection may be up a moment after the stage's.
+  await vi.waitFor(() => {
+    camera.show(true);
+    expect(outboundVideo(member)?.packetsSent).toBeGreaterThan(0);
+  }, 5000);
   return { member, camera };
 }
 
