@@ -1,9 +1,12 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { AudioSource, connect } from "troupe";
 import type { SpeechStream, SpeechToText } from "troupe/agent";
 import { Pocketsphinx } from "troupe/agent";
-import { Stage } from "troupe/stage";
+import { AvatarSession } from "troupe/avatar";
+import { sora } from "troupe/sora";
+import { AvatarService, Stage } from "troupe/stage";
 import { runDemoCall, ScriptedCaller, type Timeline } from "troupe/testing";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { RECEPTION_GRAMMAR } from "./dialogue.ts";
@@ -105,6 +108,34 @@ describe("the reception", { timeout: CALL_MS }, () => {
     );
     await caller.command("repeat");
     await vi.waitFor(() => expect(says(caller.timeline).at(-1)).toContain("Six croissants"), 10_000);
+  });
+
+  it("speaks through a face, whose frames come over a data channel beside the voice", async () => {
+    const { signalingUrl } = stage;
+    const channelId = "face";
+    await using service = await AvatarService.start();
+    await using avatar = new AvatarSession({ ...service.client, avatarId: "reception" });
+    await avatar.start();
+    // It greets whoever can speak.
+    using source = new AudioSource({ sampleRate: 16_000 });
+    const guest = connect(
+      sora({
+        signalingUrls: [signalingUrl],
+        channelId,
+        role: "sendrecv",
+        audioSource: source,
+        dataChannels: [{ label: "#avatar", direction: "recvonly" }],
+      }),
+    );
+    const frames: Uint8Array[] = [];
+    guest.on("message", (label, data) => label === "#avatar" && frames.push(data));
+    await guest.connected();
+    await using bot = await startReception({ signalingUrl, channelId, avatar });
+    await vi.waitFor(() => expect(frames.length).toBeGreaterThan(20), 15_000);
+    const [request] = service.sessions[0]!.requests;
+    expect(frames.every((frame) => Buffer.from(frame).includes(request!.id))).toBe(true);
+    await bot.close();
+    await guest.disconnect();
   });
 
   it("says clearly why it can not start", async () => {
