@@ -13,11 +13,12 @@ namespace troupe {
 /** Where the streams of a peer stood when they ended, by SSRC: whoever takes one up again goes on from there. */
 class StreamPositions {
  public:
-  /** The oldest is forgotten. Whoever sends anew under another SSRC each time never comes back to it. */
+  /** The one that ended longest ago is forgotten: whoever sends under another SSRC each time never comes back to it. */
   static constexpr size_t kMaximum = 1024;
 
   void remember(uint32_t ssrc, const StreamPosition& position) {
-    if (positions_.insert_or_assign(ssrc, position).second) order_.push_back(ssrc);
+    if (!positions_.insert_or_assign(ssrc, position).second) std::erase(order_, ssrc);
+    order_.push_back(ssrc);
     if (order_.size() <= kMaximum) return;
     positions_.erase(order_.front());
     order_.pop_front();
