@@ -34,6 +34,7 @@ export interface SoakFigures {
   packetsLost: number;
   packetsRepaired: number;
   concealedPercent: number;
+  /** Of what was spoken, what was heard and not made up. */
   receivedShare: number;
   /** Resident memory at even distances. */
   residentMiB: number[];
@@ -96,8 +97,8 @@ function startCall(engine: Engine, complexity: number) {
   const receiver = receive(far);
   sink.bind(receiver);
   let heard = 0;
-  sink.events.on("frame", ({ samplesPerChannel }) => {
-    heard += samplesPerChannel;
+  sink.events.on("frame", ({ samplesPerChannel, concealed }) => {
+    if (!concealed) heard += samplesPerChannel;
   });
   const voice = speech(10, SAMPLE_RATE);
   let written = 0;
