@@ -291,6 +291,16 @@ describe("audio encryption", () => {
     expect(near.stats().outbound[0]!.packetsSent).toBe(packetsSent + 5);
   });
 
+  it("may be closed after the engine has stopped", () => {
+    const encryption = new AudioEncryption();
+    encryption.setKey(0, KEY);
+    putOn(encryption);
+    pass(100);
+    Engine.stop();
+    encryption.close();
+    expect(encryption.closed).toBe(true);
+  });
+
   it("sends nothing without a key", () => {
     const encryption = own(new AudioEncryption());
     outgoing.set(encryption);

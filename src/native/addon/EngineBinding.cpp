@@ -184,7 +184,9 @@ Napi::Value frameCryptorCreate(const Info& info) {
   return number(info, engineOf(info).createFrameCryptor(frameCryptorOptionsOf(objectArgument(info, 0, "options"))));
 }
 void frameCryptorSetKey(const Info& info) {
-  engineOf(info).frameCryptor(handleArgument(info, 0)).setKey(keyIndexArgument(info), bytesOf(info[2], "key"));
+  // Keys may be taken away after the end.
+  if (Engine* engine = engineIfRunning(info))
+    engine->frameCryptor(handleArgument(info, 0)).setKey(keyIndexArgument(info), bytesOf(info[2], "key"));
 }
 void frameCryptorSetCandidates(const Info& info) {
   if (!info[2].IsArray()) throw Napi::TypeError::New(info.Env(), "Expected an array for keys");
