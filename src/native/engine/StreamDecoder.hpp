@@ -30,14 +30,16 @@ struct DecodingStats {
 };
 
 /**
- * Turns packets and gaps into ticks of PCM: decodes, recovers, conceals until but noise is left, then fades and falls silent.
+ * Turns packets and gaps into ticks of PCM: decodes, recovers, conceals until but noise is left, then fades and falls
+ * silent.
  * Joins what does not belong together (a repaired frame, another codec) by a blend, so that nothing clicks.
  */
 class StreamDecoder {
  public:
   /**
    * Concealment in a row has become noise like that behind the voice by the first of these; this goes on, and fades from
-   * the second to the third, which ends in silence. Pauses of discontinuous transmission are no longer than half a second.
+   * the second to the third, which ends in silence. In discontinuous transmission libopus sends something twice a second
+   * at least.
    */
   static constexpr int64_t kNoiseFromUs = 120'000;
   static constexpr int64_t kFadeFromUs = 900'000;
