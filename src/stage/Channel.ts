@@ -1,5 +1,6 @@
 import { type Logger, randomId } from "../core/index.ts";
 import { ChannelRecording, type RecordingIndex } from "./ChannelRecording.ts";
+import { ForwardedMessage } from "./ForwardedMessage.ts";
 import type { Member } from "./Member.ts";
 import { type ConnectionEventType, connectionNotify, layerNotify } from "./notify.ts";
 import { Spotlight } from "./Spotlight.ts";
@@ -152,8 +153,8 @@ export class Channel {
   }
 
   #forward(sender: Member, label: string, data: Buffer): void {
-    const senderId = sender.identity.connectionId;
-    for (const member of this.#others(sender)) member.channels.forward(label, senderId, data);
+    const message = new ForwardedMessage(sender.identity.connectionId, data);
+    for (const member of this.#others(sender)) member.channels.forward(label, message);
   }
 
   #connectedMembers(): Member[] {

@@ -1,6 +1,7 @@
 import { deflateSync, inflateSync } from "node:zlib";
 import { type Logger, RateLimit, TroupeError, TypedEvents } from "../core/index.ts";
 import type { Session, TransportChannel } from "../webrtc/index.ts";
+import type { ForwardedMessage } from "./ForwardedMessage.ts";
 import type { StageLimits } from "./limits.ts";
 import { type DataChannelWish, type OfferedDataChannel, parseJson } from "./messages.ts";
 
@@ -122,14 +123,11 @@ export class DataChannels {
    * Passes on what another member sent on a `#` label. False when this one has no such label, does not
    * receive on it, or its send buffer is full: then the message is dropped and counted.
    */
-  forward(label: string, senderConnectionId: string, data: Buffer): boolean {
+  forward(label: string, message: ForwardedMessage): boolean {
     const line = this.#lines.get(label);
-    if (line === undefined || line.wish.direction === "sendonly") return false;
-    const withHeader = line.wish.header !== undefined && line.wish.header.length > 0;
-    return this.#send(
-      line,
-      withHeader ? Buffer.concat([Buffer.from(senderConnectionId, "latin1"), data]) : data,
-    );
+    if (line === undefined || line.wish.direction === "sendonly" || line.channel.state !== "open")
+      return false;
+    return this.#give(line, message.as(line.wish));
   }
 
   /** Closes every channel; `closed` tells when the far side did so too. */
@@ -137,12 +135,16 @@ export class DataChannels {
     for (const { channel } of this.#lines.values()) channel.close();
   }
 
+  #send(line: Line, data: Buffer): boolean {
+    if (line.channel.state !== "open") return false;
+    return this.#give(line, line.wish.compress ? deflateSync(data) : data);
+  }
+
   /** Never throws: one member's channel is not to keep a message from the members behind it. */
-  #send({ wish, channel }: Line, data: Buffer): boolean {
-    if (channel.state !== "open") return false;
+  #give({ wish, channel }: Line, bytes: Buffer): boolean {
     let sent = false;
     try {
-      sent = channel.send(wish.compress ? deflateSync(data) : data);
+      sent = channel.send(bytes);
     } catch (error) {
       this.#log.debug("a data-channel message could not be sent", { label: wish.label, error });
     }
