@@ -199,12 +199,10 @@ async function requestChecks(checks: Checks, stage: StageProcess, join: Join): P
       await sees(viewer, ({ frames }) => frames >= 20);
       const before = Number(rtp(await sender.stats(), "outbound-rtp")[0]?.pliCount);
       const offer = await sender.until("offer", ({ event }) => event === "offer");
-      const response = await fetch(stage.apiUrl, {
-        method: "POST",
-        headers: { "x-sora-target": "Sora_20241218.RequestKeyFrame" },
-        body: JSON.stringify({ channel_id: channel, connection_id: offer.connection_id }),
+      await callApi(stage, "Sora_20241218.RequestKeyFrame", {
+        channel_id: channel,
+        connection_id: offer.connection_id,
       });
-      expect(response.ok, `the API gave ${response.status}`);
       const [after] = await sends(sender, ([one]) => Number(one?.pliCount) > before);
       expect(Number(after?.pliCount) === before + 1, `${before} before, ${after?.pliCount} after`);
       return `${before} before, ${after?.pliCount} after`;
@@ -214,13 +212,26 @@ async function requestChecks(checks: Checks, stage: StageProcess, join: Join): P
     const gate = await startStage({ redirectUrl: stage.signalingUrl });
     try {
       return await withParties(async (add) => {
-        const party = await add(join({ stage: gate, channel: "redirected", role: "recvonly" }));
-        return `${party.events.length} events`;
+        const channel_id = "redirected";
+        await add(join({ stage: gate, channel: channel_id, role: "recvonly" }));
+        const there = await Promise.all(
+          [gate, stage].map((one) => callApi(one, "Sora_20201013.ListChannelConnections", { channel_id })),
+        );
+        const counts = there.map((connections) => (connections as unknown[]).length);
+        expect(counts.join() === "0,1", `${counts[0]} at the gate, ${counts[1]} where it was sent`);
+        return undefined;
       });
     } finally {
       await gate.close();
     }
   });
+}
+
+async function callApi({ apiUrl }: StageProcess, target: string, body: object): Promise<unknown> {
+  const headers = { "x-sora-target": target };
+  const response = await fetch(apiUrl, { method: "POST", headers, body: JSON.stringify(body) });
+  expect(response.ok, `the API gave ${response.status}`);
+  return response.json();
 }
 
 /** Ends the parties of one check, however it went. */
