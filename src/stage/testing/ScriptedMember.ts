@@ -38,7 +38,6 @@ export class ScriptedMember {
       this.#changed();
     });
     this.session.events.on("channel", (channel) => this.#addChannel(channel));
-    this.session.events.on("state", () => this.#changed());
     this.session.events.on("candidate", (candidate, mid) => {
       if (candidate) this.socket.send({ type: "candidate", candidate, sdpMid: mid });
     });
