@@ -59,6 +59,21 @@ describe("after a loss", () => {
     expect(started.events).toContain(`trackRemoved ${BOB}:audio`);
   });
 
+  it("does not wait long for a path on a redial, and dials once more", async () => {
+    const started = await start({ timeouts: { redialIceMs: 50 } });
+    const first = await join(started);
+    await started.connection.connected();
+    first.cut();
+    const second = await started.server.peer();
+    second.send(OFFER);
+    await second.next("answer");
+    // No word of the transport: the first dial would wait for it for 20 s.
+    await join(started, { ...OFFER, connection_id: "ME3" });
+    await untilState(started.connection, /^connected/);
+    expect(started.transports[1]!.closes).toBe(1);
+    expect(started.connection.connectionId).toBe("ME3");
+  });
+
   it("gives up when it may not reconnect", async () => {
     const started = await start({ reconnect: false });
     const peer = await join(started);
