@@ -68,8 +68,12 @@ async function obey(call: AudioConnectorConnection, order: Order, heard: Heard):
   }
 }
 
+/** One second of it again and again, since whole periods fit in: making a minute would block the other calls. */
 function toneOf({ hz, rate, seconds }: Order): Int16Array {
-  return generateTone({ frequency: hz, sampleRate: rate, durationMs: seconds * 1_000 });
+  const second = generateTone({ frequency: hz, sampleRate: rate, durationMs: 1_000 });
+  const pcm = new Int16Array(rate * seconds);
+  for (let at = 0; at < pcm.length; at += rate) pcm.set(second.subarray(0, pcm.length - at), at);
+  return pcm;
 }
 
 function optionsOf({ options = {} }: Order): SendAudioOptions {
