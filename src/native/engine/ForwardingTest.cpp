@@ -45,7 +45,7 @@ struct Sent {
   uint32_t ssrc = 0x100;
   uint16_t number = 1;
   bool key = false;
-  std::string rid;
+  std::string rid = {};
   /** As a retransmission with this SSRC. */
   uint32_t repairSsrc = 0;
 };

@@ -96,11 +96,11 @@ void TlsBridge::listen() {
   }
   localPort_ = ntohs(address.sin_port);
   source_ = g_unix_fd_source_new(listener_, G_IO_IN);
-  const auto onReady = [](gint, GIOCondition, gpointer self) -> gboolean {
+  const GUnixFDSourceFunc onReady = [](gint, GIOCondition, gpointer self) -> gboolean {
     static_cast<TlsBridge*>(self)->accept();
     return G_SOURCE_CONTINUE;
   };
-  g_source_set_callback(source_, reinterpret_cast<GSourceFunc>(static_cast<GUnixFDSourceFunc>(onReady)), this, nullptr);
+  g_source_set_callback(source_, G_SOURCE_FUNC(onReady), this, nullptr);
   g_source_attach(source_, thread_.context());
 }
 
