@@ -31,8 +31,7 @@ void setUpPeer(SSL* ssl, const std::string& host) {
 }  // namespace
 
 TlsTunnel::TlsTunnel(IoThread& thread, int local, SSL_CTX* context, const std::string& host, uint16_t port, Ended ended)
-    : thread_(thread),
-      host_(host),
+    : host_(host),
       port_(port),
       ended_(std::move(ended)),
       local_(local),

@@ -55,7 +55,6 @@ class TlsTunnel {
   static void onResolved(GObject* resolver, GAsyncResult* result, gpointer self);
   static gboolean dispatch(GSource* source, GSourceFunc, gpointer);
 
-  IoThread& thread_;
   const std::string host_;
   const uint16_t port_;
   Ended ended_;
