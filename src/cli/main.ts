@@ -94,7 +94,9 @@ function addBench(program: Command): void {
     .option("--calls <number>", "connector: calls on the measured process", parseCount)
     .option("--minutes <number>", "length of the measurement", parseCount)
     .addOption(
-      new Option("--complexity <number>", "Opus complexity, 0 to 10; 5, livekit: 9").argParser(parseCount),
+      new Option("--complexity <number>", "Opus complexity, 0 to 10; 5, livekit: 9").argParser(
+        parseComplexity,
+      ),
     )
     .option("--speech-share <share>", "voice: how much of the time each bot speaks, 0 to 1", parseShare)
     .option("--rows <names>", "quality: rows of its table, by commas", (names: string) => names.split(","))
@@ -131,6 +133,12 @@ function parsePort(text: string): number {
   if (!/^\d+$/.test(text) || port > 65_535)
     throw new InvalidArgumentError("Expected a port from 0 to 65535.");
   return port;
+}
+
+function parseComplexity(text: string): number {
+  const complexity = Number(text);
+  if (/^\d+$/.test(text) && complexity <= 10) return complexity;
+  throw new InvalidArgumentError("Expected a whole number from 0 to 10.");
 }
 
 function parseCount(text: string): number {

@@ -106,6 +106,11 @@ export class ChaosBot {
       .map(({ number }) => number);
   }
 
+  /** When the message of this number was sent, in monotonic ms. */
+  sentAt(number: number): number {
+    return this.sent.find((message) => message.number === number)?.atMs ?? Number.NaN;
+  }
+
   async close(): Promise<void> {
     this.#ending.abort();
     this.#source.close();

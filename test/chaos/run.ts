@@ -234,7 +234,11 @@ function judge(): void {
       ? missing.filter((number) => !wasAway(other, bot, number))
       : missing;
     messagesLostDuringOutage += missing.length - lost.length;
-    if (lost.length > 0) failures.push(`${other.name} never got ${lost.length} messages of ${bot.name}`);
+    if (lost.length > 0) {
+      const [first, last] = [bot.sentAt(lost[0]!), bot.sentAt(lost.at(-1)!)].map((atMs) => Math.round(atMs));
+      const when = `sent from ${first} to ${last} ms`;
+      failures.push(`${other.name} never got ${lost.length} messages of ${bot.name}, ${when}`);
+    }
     if (got.size < other.received.length) failures.push(`${other.name} got messages twice`);
     judgeOrder(bot, other);
   }
