@@ -33,6 +33,8 @@ export class ChaosBot {
   reconnects = 0;
   #heardAtMs = 0;
   #stateAtMs = monotonicMs();
+  /** Since when no media has come, in monotonic ms; infinite while it comes. */
+  #stalledAtMs = Number.POSITIVE_INFINITY;
   readonly #source = new AudioSource({ sampleRate: SAMPLE_RATE, channels: 1, capacityMs: 400 });
   readonly #sinks = new Set<AudioSink>();
   readonly #send: (text: string) => Promise<void>;
@@ -55,10 +57,13 @@ export class ChaosBot {
     connection.publish(this.#source, { dtx: false });
     connection.on("state", () => {
       this.#stateAtMs = monotonicMs();
+      if (connection.state.includes("media.flowing")) this.#stalledAtMs = Number.POSITIVE_INFINITY;
+      else this.#stalledAtMs = Math.min(this.#stalledAtMs, this.#stateAtMs);
     });
     connection.on("reconnecting", () => {
       this.reconnects += 1;
-      if (!resumes) this.#endSession(monotonicMs());
+      // A path that was looked for in vain, for up to 30 s, was lost when it fell silent.
+      if (!resumes) this.#endSession(Math.min(this.#stalledAtMs, monotonicMs()));
     });
     connection.on("disconnected", (code, reason) => {
       this.#endSession(monotonicMs());
