@@ -103,6 +103,8 @@ async function comesBack(checks: Checks, room: BrowserRoom, name: keyof typeof M
       options: javaScriptMode(mode),
     });
     parties.push(page);
+    // Channels that close before the switch make the SDK leave once more each, and the timers of these end what joins next.
+    await page.until("switched", ({ event }) => event === "switched");
     await checks.check(`JavaScript joins again after it left, ${name}`, async () => {
       const ended = await endingOf(page, () => page.disconnect());
       expect(ended === "normal", `it ended with ${ended}`);
