@@ -2,7 +2,7 @@ import type { TrackInfo } from "@livekit/protocol";
 import type { DialReason, DriverEvent } from "../../actors/index.ts";
 import type { ConnectionHost, LocalTrack, StatsEntry, TransportDriver } from "../../connection/index.ts";
 import { type Clock, type Logger, logger, systemClock, TroupeError } from "../../core/index.ts";
-import { NativePeerTransport, Session } from "../../webrtc/index.ts";
+import { NativePeerTransport, Session, transportOptionsOf } from "../../webrtc/index.ts";
 import { Attempt } from "./Attempt.ts";
 import type { AttemptContext, CreateSession, IceServer, RoomListener } from "./AttemptContext.ts";
 import type { DataKind } from "./DataPath.ts";
@@ -32,10 +32,16 @@ function createNativeSession(
   iceServers: IceServer[],
   relayOnly: boolean,
   role: "offerer" | "answerer",
-  { jitterBuffer }: LiveKitSettings,
+  { jitterBuffer, network }: LiveKitSettings,
 ): Session {
   const controlling = role === "offerer";
-  const transport = new NativePeerTransport({ controlling, iceServers, relayOnly });
+  const options = transportOptionsOf(network);
+  const transport = new NativePeerTransport({
+    ...options,
+    controlling,
+    iceServers,
+    relayOnly: relayOnly || options.relayOnly === true,
+  });
   return new Session({ transport, role, jitterBuffer });
 }
 

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { jitterBufferSchema } from "../../connection/index.ts";
 import { parseOptions } from "../../core/index.ts";
 import type { AudioProducer } from "../../media/index.ts";
+import { networkSchema } from "../../webrtc/index.ts";
 import { dataLimitsSchema } from "./data/limits.ts";
 import { encryptionSchema } from "./e2ee/index.ts";
 
@@ -97,6 +98,8 @@ const schema = z.strictObject(
       .optional(),
     /** Bounds of the delay by which what is heard is evened out. */
     jitterBuffer: jitterBufferSchema.optional(),
+    /** Which of this machine's addresses, ports and ways the media takes. */
+    network: networkSchema.optional(),
     /** Whether a lost connection comes back by itself. */
     reconnect: z.boolean("a boolean").default(true),
     timeouts: timeouts.default(timeouts.parse({})),

@@ -8,7 +8,7 @@ import {
   TroupeError,
   type TypedEvents,
 } from "../../core/index.ts";
-import { NativePeerTransport, Session } from "../../webrtc/index.ts";
+import { NativePeerTransport, Session, transportOptionsOf } from "../../webrtc/index.ts";
 import { Attempt, type AttemptContext, type CreateSession, type IceServer } from "./Attempt.ts";
 import { RPC_LABEL } from "./client.ts";
 import type { SoraErrorCode } from "./errorCode.ts";
@@ -27,9 +27,9 @@ export interface SoraDriverParts {
   log?: Logger;
 }
 
-function createNativeSession(iceServers: IceServer[], { jitterBuffer }: SoraSettings): Session {
+function createNativeSession(iceServers: IceServer[], { jitterBuffer, network }: SoraSettings): Session {
   return new Session({
-    transport: new NativePeerTransport({ controlling: false, iceServers }),
+    transport: new NativePeerTransport({ ...transportOptionsOf(network), controlling: false, iceServers }),
     role: "answerer",
     jitterBuffer,
   });

@@ -2,6 +2,7 @@ import { z } from "zod";
 import { jitterBufferSchema } from "../../connection/index.ts";
 import { parseOptions, TroupeError } from "../../core/index.ts";
 import { type AudioProducer, FrameTransform } from "../../media/index.ts";
+import { networkSchema } from "../../webrtc/index.ts";
 
 /** What one `connect` may carry in metadata, as JSON text. */
 const MAXIMUM_METADATA_CHARACTERS = 64 * 1024;
@@ -240,6 +241,8 @@ const schema = z.strictObject(
       .optional(),
     /** Bounds of the delay by which what is heard is evened out. */
     jitterBuffer: jitterBufferSchema.optional(),
+    /** Which of this machine's addresses, ports and ways the media takes. */
+    network: networkSchema.optional(),
     /**
      * Whether to ask for video. False by default, unlike Sora's own SDKs: nothing here decodes it yet, so what
      * came would only be counted and dropped.

@@ -1,0 +1,117 @@
+import { connect } from "troupe";
+import { type LiveKitOptions, livekit } from "troupe/livekit";
+import { type SoraOptions, sora } from "troupe/sora";
+import { Stage } from "troupe/stage";
+import { afterEach, describe, expect, it } from "vitest";
+import { FakeLiveKit } from "../../test/fixtures/FakeLiveKit.ts";
+import type { NetworkOptions } from "./network.ts";
+
+const closers: (() => unknown)[] = [];
+
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+/** Joins a Sora channel; gives the candidates that the server is told and the pair that was found. */
+async function joinSora(
+  network: NetworkOptions,
+): Promise<{ told: string[]; local: Record<string, unknown> }> {
+  const stage = await Stage.start();
+  closers.push(() => stage.close());
+  const options: SoraOptions = {
+    signalingUrls: [stage.signalingUrl],
+    channelId: "lobby",
+    role: "recvonly",
+    network,
+  };
+  const connection = connect(sora(options));
+  closers.push(() => connection.disconnect());
+  const told: string[] = [];
+  connection.on("signalingMessage", (_path, direction, text) => {
+    if (direction === "sent") told.push(...candidatesIn(JSON.parse(text)));
+  });
+  await connection.connected();
+  const local = (await connection.getStats()).find(({ type }) => type === "local-candidate");
+  return { told, local: { ...local } };
+}
+
+function candidatesIn(message: { sdp?: string; candidate?: string }): string[] {
+  const lines = (message.sdp ?? "").split("\r\n").filter((line) => line.startsWith("a=candidate:"));
+  return [...lines, ...(message.candidate ? [message.candidate] : [])].map((line) => line.replace("a=", ""));
+}
+
+const addressOf = (candidate: string) => candidate.split(" ")[4];
+const portOf = (candidate: string) => Number(candidate.split(" ")[5]);
+
+describe("the network option", () => {
+  it("keeps to a range of ports", async () => {
+    const { told, local } = await joinSora({ portRange: { minimum: 42_100, maximum: 42_163 } });
+    expect(told.length).toBeGreaterThan(0);
+    for (const port of [...told.map(portOf), Number(local.port)]) {
+      expect(port).toBeGreaterThanOrEqual(42_100);
+      expect(port).toBeLessThanOrEqual(42_163);
+    }
+  });
+
+  it.each<[string, NetworkOptions]>([
+    ["an interface", { interfaces: ["lo"] }],
+    ["a range of addresses", { addressRanges: ["127.0.0.0/8"] }],
+  ])("gathers on %s alone", async (_, network) => {
+    const { told } = await joinSora(network);
+    expect(new Set(told.map(addressOf))).toEqual(new Set(["127.0.0.1"]));
+  });
+
+  it("tells the external address in place of the local one", async () => {
+    const { told } = await joinSora({
+      interfaces: ["lo"],
+      externalAddresses: { "127.0.0.1": "192.0.2.7" },
+    });
+    expect(new Set(told.map(addressOf))).toEqual(new Set(["192.0.2.7"]));
+  });
+
+  it.each([true, false])("offers TCP when asked to (%s)", async (iceTcp) => {
+    const { told } = await joinSora({ interfaces: ["lo"], iceTcp });
+    const transports = new Set(told.map((candidate) => candidate.split(" ")[2]?.toLowerCase()));
+    expect(transports).toEqual(new Set(iceTcp ? ["udp", "tcp"] : ["udp"]));
+  });
+
+  it("tells no address of the machine when only relays may be used", async () => {
+    const server = await FakeLiveKit.start();
+    closers.push(() => server.close());
+    const network: LiveKitOptions["network"] = { relayOnly: true };
+    const room = connect(livekit({ url: server.url, token: "first", network, joinRetries: 0 }));
+    closers.push(() => room.disconnect());
+    await server.until(() => server.requested("offer").length > 0 && server.requested("trickle").length > 0);
+    expect(server.requested("offer").flatMap((offer) => candidatesIn(offer))).toEqual([]);
+    // The end of the candidates, and no candidate before it.
+    expect(server.requested("trickle").map(({ final }) => final)).toEqual([true]);
+  });
+
+  it("means the same in a LiveKit room", async () => {
+    const server = await FakeLiveKit.start();
+    closers.push(() => server.close());
+    const network = { interfaces: ["lo"], portRange: { minimum: 42_200, maximum: 42_263 } };
+    const room = connect(livekit({ url: server.url, token: "first", network }));
+    closers.push(() => room.disconnect());
+    await room.connected();
+    const told = server.requested("offer").flatMap((offer) => candidatesIn(offer));
+    expect(new Set(told.map(addressOf))).toEqual(new Set(["127.0.0.1"]));
+    for (const port of told.map(portOf)) expect(port >= 42_200 && port <= 42_263).toBe(true);
+  });
+
+  it.each<[object, string]>([
+    [{ portRange: { minimum: 2, maximum: 1 } }, "a maximum that is not below the minimum"],
+    [{ portRange: { minimum: 0, maximum: 1 } }, "1 to 65535"],
+    [{ addressRanges: ["10.0.0.0/33"] }, "a range such as 10.0.0.0/8"],
+    [{ addressRanges: ["ten"] }, "a range such as 10.0.0.0/8"],
+    [{ externalAddresses: { "10.0.0.1": "host.example" } }, "an IP address"],
+    [{ externalAddresses: { "10.0.0.1": "2001:db8::1" } }, "external addresses of the same family"],
+    [{ relayonly: true }, "only options that exist (not relayonly)"],
+    [{ tls: { caCertificate: 5 } }, "PEM as a string or bytes"],
+  ])("refuses %j", (network, expected) => {
+    const wrong = network as NetworkOptions;
+    const channel = { signalingUrls: ["ws://127.0.0.1:1"], channelId: "a", role: "recvonly" as const };
+    expect(() => sora({ ...channel, network: wrong })).toThrow(expected);
+    expect(() => livekit({ url: "ws://127.0.0.1:1", token: "t", network: wrong })).toThrow(expected);
+  });
+});
