@@ -5,6 +5,25 @@ import { fileURLToPath } from "node:url";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 
+/** How many failures of a part its summary names, and how much of each. */
+const NAMED_FAILURES = 12;
+const NAMED_LENGTH = 300;
+/** What stands in for them where a failed part named none: the end of what it said. */
+const LAST_LINES = 4;
+
+/** How the tools that run here begin the line that names a failure. */
+const FAILURES = [
+  // The interop suites, vitest, the leak test and the benches; what no test of vitest caught.
+  /^(?:FAIL|FAILED)\s/,
+  /^⎯+ Unhandled (?!Errors)/,
+  /^fuzz: \w+ FAILED/,
+  // doctest by way of ctest, and sanitizers.
+  /^(?:\d+: )?(?:TEST CASE: |\S+: (?:FATAL )?ERROR: |==\d+==ERROR: )/,
+  /: runtime error: /,
+  // TypeScript.
+  /: error TS\d+: /,
+];
+
 /** Brings the clone to the state that `level` (run, test or ci) needs; ends the process when that fails. */
 export function runSetup(level) {
   const result = spawnSync(process.execPath, [join(root, "scripts/setup.mjs"), "--for", level], {
@@ -18,7 +37,8 @@ export function runSetup(level) {
 
 /**
  * Runs the parts in order, every one of them. A part that exits non-zero has at least one failure; one that
- * skipped a test has failed too; one that prints no count is one test.
+ * skipped a test has failed too; one that prints no count is one test. The summary names what failed, since it is at
+ * the end of a long output, of which often nothing else is kept.
  *
  * @param parts [{ name, command: [program, ...arguments], before?: () => void }]
  * @returns how many tests failed in all
@@ -34,14 +54,16 @@ export async function runParts(parts) {
     const count = countOf(output, status);
     totals.passed += count.passed;
     totals.failed += count.failed;
-    table.push([part.name, count, (Date.now() - began) / 1000]);
+    const failures = count.failed === 0 ? [] : failuresIn(output);
+    table.push({ name: part.name, ...count, seconds: (Date.now() - began) / 1000, failures });
   }
   process.stdout.write("\n");
-  for (const [name, count, seconds] of table) {
-    const verdict = count.failed === 0 ? "ok    " : "FAILED";
+  for (const { name, passed, failed, seconds, failures } of table) {
+    const verdict = failed === 0 ? "ok    " : "FAILED";
     process.stdout.write(
-      `${verdict} ${name}: ${count.passed} passed, ${count.failed} failed (${seconds.toFixed(0)} s)\n`,
+      `${verdict} ${name}: ${passed} passed, ${failed} failed (${seconds.toFixed(0)} s)\n`,
     );
+    for (const line of failures) process.stdout.write(`         ${line}\n`);
   }
   process.stdout.write(`${totals.passed} passed, ${totals.failed} failed\n`);
   return totals.failed;
@@ -72,11 +94,9 @@ function runShown([program, ...programArguments]) {
  * doctest in it are added up.
  */
 function countOf(output, status) {
-  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are taken out of what is read.
-  const text = output.replace(/\u001b\[[0-9;]*m/g, "");
   let closing;
   let sums = [0, 0, 0];
-  for (const line of text.split("\n")) {
+  for (const line of linesOf(output)) {
     const plain = /^(?:\w+: )?(\d+) passed, (\d+) failed(?:, (\d+) skipped)?$/.exec(line.trim());
     const vitest = /^\s*Tests\s+(?:(\d+) failed \| )?(?:(\d+) passed)?(?: \| (\d+) skipped)?.*\((\d+)\)/.exec(
       line,
@@ -93,6 +113,26 @@ function countOf(output, status) {
   if (passed + failed === 0) return status === 0 ? { passed: 1, failed: 0 } : { passed: 0, failed: 1 };
   if (status !== 0 && failed === 0) failed = 1;
   return { passed, failed };
+}
+
+/** The lines that name a failure, those of vitest with the error that follows. */
+function failuresIn(output) {
+  const lines = linesOf(output).map((line) => line.trim());
+  const named = new Set();
+  for (const [index, line] of lines.entries()) {
+    if (!FAILURES.some((pattern) => pattern.test(line))) continue;
+    const [reason = ""] = /^\w*Error: .*/.exec(lines[index + 1] ?? "") ?? [];
+    named.add(`${line} ${reason}`.trim().slice(0, NAMED_LENGTH));
+  }
+  const found = named.size > 0 ? [...named] : lines.filter(Boolean).slice(-LAST_LINES);
+  const shown = found.slice(0, NAMED_FAILURES);
+  if (found.length > shown.length) shown.push(`and ${found.length - shown.length} more`);
+  return shown;
+}
+
+function linesOf(output) {
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: colours are taken out of what is read.
+  return output.replace(/\u001b\[[0-9;]*m/g, "").split("\n");
 }
 
 function add(totals, found) {
