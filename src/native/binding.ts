@@ -281,6 +281,13 @@ export interface WireImpairment {
   seed?: number;
 }
 
+export interface EngineOptions {
+  /** 0: one a core. */
+  codecThreads: number;
+  manual?: boolean;
+  sendSlots?: number;
+}
+
 export interface EngineStats {
   ticks: number;
   /** Ticks that a late clock skipped after it had caught up five. */
@@ -302,9 +309,10 @@ export interface EngineStats {
 interface EngineBinding {
   /**
    * Starts the engine of this environment. `codecThreads` 0 means one a core. With `manual` it has no threads and time
-   * passes only in `engineTick`, for tests and benches at any speed.
+   * passes only in `engineTick`, for tests and benches at any speed. Streams that send are spread over `sendSlots` parts
+   * of each tick, 1 (all at its beginning) to 10.
    */
-  engineStart(options: { codecThreads: number; manual?: boolean }, onBatch: BatchCallback): void;
+  engineStart(options: EngineOptions, onBatch: BatchCallback): void;
   engineStop(): void;
   /** Manual only: runs all ticks due by `nowUs` (at most 5 a call, the rest is skipped) and hands over their batches. */
   engineTick(nowUs: number): void;

@@ -1,6 +1,7 @@
 import { TroupeError, TypedEvents } from "../core/index.ts";
 import { Batches } from "./batches.ts";
 import type {
+  EngineOptions,
   EngineStats,
   ForwarderOptions,
   FrameCryptorOptions,
@@ -57,7 +58,7 @@ export class Engine {
   readonly #batches: Batches;
   #running = true;
 
-  private constructor(binding: NativeBinding, options: { codecThreads: number; manual: boolean }) {
+  private constructor(binding: NativeBinding, options: EngineOptions) {
     this.binding = binding;
     this.#batches = new Batches();
     binding.engineStart(options, this.#batches.deliver);
@@ -77,6 +78,18 @@ export class Engine {
   static startManual(): Engine {
     if (shared) throw new TroupeError("INVALID_STATE", "The engine runs already, by the clock or by hand");
     shared = new Engine(loadBinding(), { codecThreads: 1, manual: true });
+    return shared;
+  }
+
+  /**
+   * Starts the shared engine with the streams that send spread over `sendSlots` parts of each tick, 1 to 10: packets
+   * then leave in smaller bursts, and threads wake up more often.
+   *
+   * @throws TroupeError INVALID_STATE when the shared engine runs already.
+   */
+  static startSpread(sendSlots: number): Engine {
+    if (shared) throw new TroupeError("INVALID_STATE", "The engine runs already");
+    shared = new Engine(loadBinding(), { codecThreads: 0, sendSlots });
     return shared;
   }
 

@@ -44,6 +44,7 @@ void engineStart(const Info& info) {
   Scheduler::Options options;
   options.codecThreads = fields.integer("codecThreads", 0, kMaximumCodecThreads);
   options.manual = fields.boolean("manual", false);
+  options.sendSlots = fields.integer("sendSlots", 1, Scheduler::kMaximumSendSlots, 1);
   state.engine = std::make_shared<EngineHost>(info.Env(), options, info[1].As<Napi::Function>());
 }
 

@@ -26,7 +26,8 @@ EncoderStream::EncoderStream(std::shared_ptr<Producer> producer, const AudioEnco
       encoding_(encoding),
       hangoverMs_(hangoverMs),
       ticksPerPacket_(encoding.opus.frameMs / kTickMs),
-      phase_(phase % static_cast<uint32_t>(ticksPerPacket_)),
+      phase_(phase),
+      firstTick_(phase % static_cast<uint32_t>(ticksPerPacket_)),
       encoder_(AudioEncoder::create(encoding, producer_->preferredFormat().rateHz)),
       output_(producer_->open(encoder_->format())),
       samples_(output_->format().samples() * static_cast<size_t>(ticksPerPacket_), 0),
@@ -42,7 +43,7 @@ bool EncoderStream::update(const Producer* producer, const AudioEncoding& encodi
 }
 
 void EncoderStream::run(const Tick& tick) {
-  const int64_t slot = (tick.number + ticksPerPacket_ - phase_) % ticksPerPacket_;
+  const int64_t slot = (tick.number + ticksPerPacket_ - firstTick_) % ticksPerPacket_;
   collect(tick, slot);
   if (slot != ticksPerPacket_ - 1) return;
   if (heard_ || tick.number - lastHeardTick_ <= hangoverMs_ / kTickMs) encode(tick);

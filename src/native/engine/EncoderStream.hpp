@@ -26,7 +26,7 @@ class EncoderStream final : public PacketStream {
     return producer_.get() == producer && encoding_ == encoding && hangoverMs_ == hangoverMs;
   }
 
-  uint32_t phase() const { return static_cast<uint32_t>(phase_); }
+  uint32_t phase() const { return phase_; }
 
   /** Goes on with another encoding and without a break; false when that takes another stream. */
   bool update(const Producer* producer, const AudioEncoding& encoding, int hangoverMs);
@@ -45,7 +45,8 @@ class EncoderStream final : public PacketStream {
   AudioEncoding encoding_;
   const int hangoverMs_;
   const int64_t ticksPerPacket_;
-  const int64_t phase_;
+  const uint32_t phase_;
+  const int64_t firstTick_;
   const std::unique_ptr<AudioEncoder> encoder_;
   Producer::Output* const output_;
   AudioLevelMeter level_;

@@ -35,6 +35,7 @@ AudioEncoding::Codec audioCodecOf(const SenderOptions& options) {
 
 Engine::Engine(Scheduler::Options options, std::function<void()> wake)
     : batches_(std::make_shared<BatchQueue>()),
+      wiring_(options.sendSlots),
       scheduler_(options, *batches_, std::move(wake)),
       unixOffsetUs_(clockUs(CLOCK_REALTIME) - clockUs(CLOCK_MONOTONIC)) {}
 

@@ -81,6 +81,8 @@ void Graph::place(const std::function<int&(Task&)>& threadFor) {
     if (thread < 0) thread = leastLoaded();
     tasks_[static_cast<size_t>(thread)].push_back(task);
   }
+  for (auto& list : tasks_)
+    std::stable_sort(list.begin(), list.end(), [](const Task* a, const Task* b) { return a->delayUs < b->delayUs; });
 }
 
 int Graph::leastLoaded() const {

@@ -25,6 +25,7 @@ class Graph {
   void rebuild();
   void clear();
 
+  /** Those that run at once first, then by their delay. */
   const std::vector<Task*>& tasksOf(size_t thread) const { return tasks_[thread]; }
   size_t threads() const { return tasks_.size(); }
 

@@ -126,13 +126,13 @@ void Scheduler::issue(Issued tick) {
       CodecThread& thread = *codecThreads_[index];
       // While a change is made the graph is not to be read.
       if (options_.manual || (!isChanging_ && graph_.tasksOf(index).empty() && thread.done + 1 == issuedCount_)) {
-        thread.done = issuedCount_;
+        thread.done = thread.handedOver = issuedCount_;
       } else {
         thread.wake.notify_one();
       }
     }
     // What a thread that lags has not got to yet does not hold up the rest.
-    if (!options_.manual && !allDone()) {
+    if (!options_.manual && !allHandedOver()) {
       lock.unlock();
       if (batches_.flush()) wake_();
       return;
@@ -184,11 +184,6 @@ void Scheduler::runCodecThread(size_t index) {
     runTasks(index, tick);
     lock.lock();
     ++self.done;
-    if (canApplyChanges()) continue;
-    if (!allDone()) continue;
-    lock.unlock();
-    flush();
-    lock.lock();
   }
   self.cpuMsAtEnd = cpuMsOf(CLOCK_THREAD_CPUTIME_ID);
 }
@@ -198,23 +193,43 @@ void Scheduler::skipWhatIsTooLate(CodecThread& thread) {
   // Not past a change: what is left of the ticks before it is gone, and the rest waits for it.
   const uint64_t first = std::min(issuedCount_ - kMaximumCatchUpTicks, runnable());
   skippedTicks_ += first - thread.done;
-  thread.done = first;
+  thread.done = thread.handedOver = first;
 }
 
 void Scheduler::runTasks(size_t index, const Issued& tick) {
-  Batch& batch = codecThreads_[index]->batch;
-  const Tick context{tick.number, tick.timeUs, batch};
-  for (Task* task : graph_.tasksOf(index)) task->run(context);
-  batches_.add(batch);
+  CodecThread& thread = *codecThreads_[index];
+  const Tick context{tick.number, tick.timeUs, thread.batch};
+  const std::vector<Task*>& tasks = graph_.tasksOf(index);
+  size_t at = 0;
+  for (; at < tasks.size() && (options_.manual || tasks[at]->delayUs == 0); ++at) tasks[at]->run(context);
+  batches_.add(thread.batch);
+  if (options_.manual) return;
+  // What is spread over the tick does not hold up what JavaScript waits for.
+  handOver(thread);
+  if (at == tasks.size()) return;
+  for (; at < tasks.size(); ++at) {
+    sleepUntil(tick.timeUs + tasks[at]->delayUs);
+    tasks[at]->run(context);
+  }
+  batches_.add(thread.batch);
+}
+
+void Scheduler::handOver(CodecThread& thread) {
+  {
+    std::lock_guard lock(mutex_);
+    ++thread.handedOver;
+    if (!allHandedOver()) return;
+  }
+  flush();
 }
 
 void Scheduler::flush() {
   if (batches_.flush()) wake_();
 }
 
-bool Scheduler::allDone() const {
+bool Scheduler::allHandedOver() const {
   return std::all_of(codecThreads_.begin(), codecThreads_.end(),
-                     [this](const auto& thread) { return thread->done == issuedCount_; });
+                     [this](const auto& thread) { return thread->handedOver == issuedCount_; });
 }
 
 Scheduler::Stats Scheduler::stats() const {

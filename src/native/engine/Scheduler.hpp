@@ -25,11 +25,16 @@ class Scheduler {
   /** Ticks that a late clock, or a codec thread that lags, still does one after the other. */
   static constexpr int64_t kMaximumCatchUpTicks = 5;
 
+  /** A millisecond each: finer than that a thread does not wake up in time. */
+  static constexpr int kMaximumSendSlots = 10;
+
   struct Options {
     /** 0: one a core. */
     int codecThreads = 0;
     /** No threads; the owner calls `tick`. */
     bool manual = false;
+    /** Into how many parts of a tick the streams that send are spread, 1 to kMaximumSendSlots. 1: all at its beginning. */
+    int sendSlots = 1;
   };
 
   struct Stats {
@@ -66,8 +71,9 @@ class Scheduler {
   struct CodecThread {
     std::thread thread;
     std::condition_variable wake;
-    /** Ticks of `issuedCount_` that it has dealt with. */
+    /** Ticks of `issuedCount_` that it has dealt with, and those whose part of the batch is there. */
     uint64_t done = 0;
+    uint64_t handedOver = 0;
     Batch batch;
     double cpuMsAtEnd = 0;
   };
@@ -85,8 +91,10 @@ class Scheduler {
   uint64_t runnable() const { return isChanging_ ? ticksBeforeChange_ : issuedCount_; }
   void skipWhatIsTooLate(CodecThread& thread);
   void runTasks(size_t index, const Issued& tick);
+  /** The thread's part of the tick's batch is there. */
+  void handOver(CodecThread& thread);
   void flush();
-  bool allDone() const;
+  bool allHandedOver() const;
 
   const Options options_;
   BatchQueue& batches_;

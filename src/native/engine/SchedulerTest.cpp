@@ -5,6 +5,7 @@
 #include <atomic>
 #include <chrono>
 #include <future>
+#include <limits>
 #include <thread>
 
 #include "Audio.hpp"
@@ -116,6 +117,49 @@ TEST_SUITE("Scheduler") {
     scheduler.post([held = std::shared_ptr<void>(nullptr, askFromElsewhere)](Graph&) {});
     scheduler.tick(kTickUs);
     CHECK(wasServed);
+  }
+
+  TEST_CASE("runs what is spread over the tick after the rest, and not before its time") {
+    BatchQueue batches;
+    struct Seen {
+      std::vector<int64_t> promptTicks;
+      int64_t earliestUs = std::numeric_limits<int64_t>::max();
+      bool inOrder = true;
+      int runs = 0;
+      std::promise<void> enough;
+    } seen;
+    class Prompt final : public Task {
+     public:
+      explicit Prompt(Seen& seen) : seen_(seen) {}
+      void run(const Tick& tick) override { seen_.promptTicks.push_back(tick.number); }
+      Producer* upstream() const override { return nullptr; }
+
+     private:
+      Seen& seen_;
+    };
+    class Delayed final : public Task {
+     public:
+      Delayed(Seen& seen, const Scheduler& scheduler) : seen_(seen), scheduler_(scheduler) { delayUs = 3'000; }
+      void run(const Tick& tick) override {
+        seen_.earliestUs = std::min(seen_.earliestUs, scheduler_.nowUs() - tick.timeUs);
+        seen_.inOrder = seen_.inOrder && !seen_.promptTicks.empty() && seen_.promptTicks.back() == tick.number;
+        if (++seen_.runs == 5) seen_.enough.set_value();
+      }
+      Producer* upstream() const override { return nullptr; }
+
+     private:
+      Seen& seen_;
+      const Scheduler& scheduler_;
+    };
+    Scheduler scheduler({1, false}, batches, [] {});
+    scheduler.post([&](Graph& graph) {
+      graph.addTask(std::make_shared<Delayed>(seen, scheduler));
+      graph.addTask(std::make_shared<Prompt>(seen));
+    });
+    seen.enough.get_future().wait();
+    scheduler.stop();
+    CHECK(seen.earliestUs >= 3'000);
+    CHECK(seen.inOrder);
   }
 
   TEST_CASE("with threads runs tasks in order until it is stopped, and lets go of them") {

@@ -28,6 +28,8 @@ class Task {
 
   /** The codec thread that it is pinned to; kept by the engine. */
   int thread = -1;
+  /** How long after the tick's beginning it runs, in microseconds; less than a tick. */
+  int64_t delayUs = 0;
 };
 
 }  // namespace troupe

@@ -81,13 +81,20 @@ std::shared_ptr<PacketStream> Wiring::streamFor(Graph& graph, std::shared_ptr<Pr
     for (const auto& replay : replays_)
       if (replay->isFor(encoded.get())) return replay;
     replays_.push_back(std::make_shared<ReplayStream>(std::move(encoded), phase));
+    replays_.back()->delayUs = delayUs(phase);
     graph.addTask(replays_.back());
     return replays_.back();
   }
   if (auto encoder = findEncoder(producer.get(), encoding, hangoverMs)) return encoder;
   encoders_.push_back(std::make_shared<EncoderStream>(std::move(producer), encoding, hangoverMs, phase));
+  encoders_.back()->delayUs = delayUs(phase);
   graph.addTask(encoders_.back());
   return encoders_.back();
+}
+
+int64_t Wiring::delayUs(uint32_t phase) const {
+  // Packets of 20 ms are due every second tick: the phase's last bit has told those apart already.
+  return int64_t{phase / 2} % sendSlots_ * kTickUs / sendSlots_;
 }
 
 std::shared_ptr<EncoderStream> Wiring::findEncoder(const Producer* producer, const AudioEncoding& encoding,

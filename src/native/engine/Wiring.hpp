@@ -18,6 +18,9 @@ namespace troupe {
 /** Who hears whom. Every call runs between two ticks, on the thread that applies changes. */
 class Wiring {
  public:
+  /** `sendSlots`: into how many parts of a tick the streams that send are spread. */
+  explicit Wiring(int sendSlots = 1) : sendSlots_(sendSlots) {}
+
   void addProducer(Graph& graph, std::shared_ptr<Producer> producer);
   /** Takes it out of everything that hears it. */
   void removeProducer(Graph& graph, const std::shared_ptr<Producer>& producer);
@@ -42,7 +45,9 @@ class Wiring {
   std::shared_ptr<EncoderStream> findEncoder(const Producer* producer, const AudioEncoding& encoding,
                                              int hangoverMs) const;
   void disconnectSender(Graph& graph, const SenderStream* sender);
+  int64_t delayUs(uint32_t phase) const;
 
+  const int sendSlots_;
   std::vector<std::shared_ptr<EncoderStream>> encoders_;
   std::vector<std::shared_ptr<ReplayStream>> replays_;
   std::unordered_map<const SenderStream*, std::shared_ptr<PacketStream>> streams_;
