@@ -11,6 +11,7 @@ const [clean, lossy] = quality?.rows ?? [];
 const livekit = bench(["livekit", "--bots", "2", "--seconds", "4"], 600_000);
 const connector = bench(["connector", "--calls", "10", "--seconds", "5"]);
 const interruption = bench(["interruption", "--bots", "1"]);
+const transport = bench(["transport", "--pairs", "4", "--seconds", "3"]);
 
 const checks = [
   ["voice: bots and seconds as asked", voice?.bots === 10 && voice?.seconds === 8],
@@ -57,6 +58,19 @@ const checks = [
     "connector: the jitter was measured",
     connector?.sentJitterMs?.p99 > 0 && connector.sentJitterMs.p99 < 1000,
   ],
+  ["transport: pairs and seconds as asked", transport?.pairs === 4 && transport?.seconds === 3],
+  ...["troupe", "nodeDatachannel"].flatMap((who) => [
+    [`transport: ${who}'s packets came through`, transport?.[who].receivedShare > 0.9],
+    [
+      `transport: what ${who}'s ends cost was measured`,
+      transport?.[who].cpuPercentPerEnd > 0 && transport[who].cpuPercentPerEndStaggered > 0,
+    ],
+    [
+      `transport: ${who}'s connects were timed`,
+      transport?.[who].connectMs.p95 >= transport?.[who].connectMs.p50 &&
+        transport[who].connects.count === 200,
+    ],
+  ]),
   ["interruption: the bot fell silent", interruption?.interruptionMs?.length === 1],
   ["interruption: sources were cleared", interruption?.clearMs?.count > 5 && interruption.clearMs.p50 < 1000],
 ];

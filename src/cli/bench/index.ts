@@ -13,6 +13,7 @@ import { benchRestart } from "./restart.ts";
 import { benchSoak } from "./soak.ts";
 import { benchStage } from "./stageLoad.ts";
 import { benchTransform } from "./transform.ts";
+import { benchTransport } from "./transport/transport.ts";
 import { benchVoice } from "./voice.ts";
 import { benchVoices } from "./voices.ts";
 
@@ -21,6 +22,8 @@ export interface BenchOptions {
   seconds?: number;
   /** Connector: other names for bots and for 60 seconds. */
   calls?: number;
+  /** Transport: another name for bots. */
+  pairs?: number;
   minutes?: number;
   complexity?: number;
   /** Voice: how much of the time each bot speaks, 0 to 1; all of it when left out. */
@@ -61,6 +64,7 @@ const BENCHES = {
   soak: { run: benchSoak, bots: 1, seconds: 30 * 3600, complexity: 0 },
   connector: { run: benchConnector, bots: 200, seconds: 180 },
   stage: { run: benchStage, bots: 200, seconds: 300 },
+  transport: { run: benchTransport, bots: 50, seconds: 10 },
 } satisfies Record<string, Bench>;
 
 export const BENCH_NAMES = Object.keys(BENCHES) as (keyof typeof BENCHES)[];
@@ -74,7 +78,7 @@ export const BENCH_NAMES = Object.keys(BENCHES) as (keyof typeof BENCHES)[];
 export async function runBench(name: string, options: BenchOptions, signal: AbortSignal): Promise<boolean> {
   const bench: Bench | undefined = BENCHES[name as keyof typeof BENCHES];
   if (!bench) throw TroupeError.expected("INVALID_OPTION", "bench", `one of ${BENCH_NAMES.join(", ")}`, name);
-  const { calls = bench.bots, minutes = bench.seconds / 60 } = options;
+  const { calls = options.pairs ?? bench.bots, minutes = bench.seconds / 60 } = options;
   const { bots = calls, seconds = minutes * 60, complexity = bench.complexity ?? COMPLEXITY } = options;
   const figures = await bench.run({ ...options, bots, seconds, complexity }, signal);
   if (options.json) process.stdout.write(`${JSON.stringify(figures)}\n`);
