@@ -17,8 +17,10 @@ const failed = await runParts([
   { name: "API pages", command: ["typedoc", "--logLevel", "Error"] },
   { name: "C++ tests under sanitizers", command: ["bash", "scripts/test-native.sh", "address,undefined"] },
   { name: "fuzz, native", command: ["bash", "scripts/fuzz.sh", FUZZ_SECONDS] },
-  { name: "fuzz, SDP", command: ["npm", "run", "--silent", "fuzz:sdp", "--", FUZZ_SECONDS] },
-  { name: "fuzz, readers", command: ["npm", "run", "--silent", "fuzz:readers", "--", FUZZ_SECONDS] },
+  [
+    { name: "fuzz, SDP", command: ["npm", "run", "--silent", "fuzz:sdp", "--", FUZZ_SECONDS] },
+    { name: "fuzz, readers", command: ["npm", "run", "--silent", "fuzz:readers", "--", FUZZ_SECONDS] },
+  ],
   { name: "scripted call", command: ["npm", "start", "--silent", "--", "--once"] },
   { name: "interop, transport", command: ["npm", "run", "--silent", "interop:transport"] },
   { name: "interop, Sora", command: ["npm", "run", "--silent", "interop:sora"] },

@@ -40,22 +40,15 @@ export function runSetup(level) {
  * skipped a test has failed too; one that prints no count is one test. The summary names what failed, since it is at
  * the end of a long output, of which often nothing else is kept.
  *
- * @param parts [{ name, command: [program, ...arguments], before?: () => void }]
+ * @param parts [{ name, command: [program, ...arguments], before?: () => void }]; an array among them holds parts that
+ *   run side by side, for what needs one core each and measures no time
  * @returns how many tests failed in all
  */
 export async function runParts(parts) {
-  const totals = { passed: 0, failed: 0 };
   const table = [];
-  for (const part of parts) {
-    process.stdout.write(`\n=== ${part.name}: ${part.command.join(" ")}\n`);
-    part.before?.();
-    const began = Date.now();
-    const { status, output } = await runShown(part.command);
-    const count = countOf(output, status);
-    totals.passed += count.passed;
-    totals.failed += count.failed;
-    const failures = count.failed === 0 ? [] : failuresIn(output);
-    table.push({ name: part.name, ...count, seconds: (Date.now() - began) / 1000, failures });
+  for (const group of parts.map((part) => [part].flat())) {
+    for (const { name, command } of group) process.stdout.write(`\n=== ${name}: ${command.join(" ")}\n`);
+    table.push(...(await Promise.all(group.map(runPart))));
   }
   process.stdout.write("\n");
   for (const { name, passed, failed, seconds, failures } of table) {
@@ -65,8 +58,18 @@ export async function runParts(parts) {
     );
     for (const line of failures) process.stdout.write(`         ${line}\n`);
   }
-  process.stdout.write(`${totals.passed} passed, ${totals.failed} failed\n`);
-  return totals.failed;
+  const [passed, failed] = table.reduce((sums, part) => add(sums, [part.passed, part.failed]), [0, 0]);
+  process.stdout.write(`${passed} passed, ${failed} failed\n`);
+  return failed;
+}
+
+async function runPart({ name, command, before }) {
+  before?.();
+  const began = Date.now();
+  const { status, output } = await runShown(command);
+  const count = countOf(output, status);
+  const failures = count.failed === 0 ? [] : failuresIn(output);
+  return { name, ...count, seconds: (Date.now() - began) / 1000, failures };
 }
 
 function runShown([program, ...programArguments]) {
