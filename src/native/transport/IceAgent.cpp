@@ -247,7 +247,10 @@ bool IceAgent::checkCandidate(const std::string& candidate) {
   NiceCandidate* parsed = nice_agent_parse_remote_candidate_sdp(agent_, stream_, ("a=" + candidate).c_str());
   if (!parsed) return false;
   bool taken = parsed->component_id == kComponent && (iceTcp_ || parsed->transport == NICE_CANDIDATE_TRANSPORT_UDP);
-  if (taken) {
+  // Nobody can connect to an active candidate. The far side's connection is found by its first check; were its address
+  // known before, as Pion tells it, the library would look for a pair that it never makes (RFC 6544, section 6.2).
+  const bool isUnreachable = parsed->transport == NICE_CANDIDATE_TRANSPORT_TCP_ACTIVE;
+  if (taken && !isUnreachable) {
     GSList item = {parsed, nullptr};
     taken = nice_agent_set_remote_candidates(agent_, stream_, kComponent, &item) >= 0;
   }

@@ -48,7 +48,6 @@ export interface Implementation {
     | "256 KiB"
     | "small packets"
     | "ICE over TCP"
-    | "ICE over TCP that it offers"
   )[];
   create(options: CounterpartOptions): Promise<Counterpart>;
   close(): Promise<void>;

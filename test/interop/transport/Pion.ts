@@ -8,9 +8,8 @@ const ANSWER_MS = 20_000;
 export function pionImplementation(program: string): Implementation {
   return {
     name: "Pion",
-    // Its SCTP sends packets of 1228 bytes before DTLS is around them. Where it offers ICE over TCP and controls, libnice and it
-    // find each other one time in three: which of them is at fault is not known.
-    lacks: ["256 KiB", "small packets", "ICE over TCP that it offers"],
+    // Its SCTP sends packets of 1228 bytes before DTLS is around them.
+    lacks: ["256 KiB", "small packets"],
     create: async (options) => new Pion(program, options),
     close: async () => {},
   };
