@@ -47,7 +47,8 @@ export type TransportEvent =
   | [type: "channelOpen", channel: number]
   | [type: "message", channel: number, data: Buffer, binary: boolean]
   | [type: "channelLow", channel: number]
-  | [type: "channelClosed", channel: number];
+  | [type: "channelClosed", channel: number]
+  | [type: "network", isPathLost: boolean];
 
 export interface DataChannelOptions {
   ordered: boolean;

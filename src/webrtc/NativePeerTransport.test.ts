@@ -199,6 +199,13 @@ describe("two native transports", () => {
     expect(answerer.stats().drops).toEqual({ candidate: 1 });
   });
 
+  it("ignore and count mDNS candidates", async () => {
+    const [offerer, answerer] = await connectPair();
+    const name = "candidate:1 1 udp 2122260223 3f2b1c9e-7c5d-4a5e-9d0a-1b2c3d4e5f60.local 50000 typ host";
+    expect(offerer.addRemoteCandidate(name)).toBe(false);
+    expect([offerer.stats().drops, answerer.stats().drops]).toEqual([{ mdnsCandidate: 1 }, {}]);
+  });
+
   it("leave nothing behind after fifty rounds", async () => {
     for (let round = 0; round < 50; round += 1) {
       const [offerer, answerer] = await connectPair();

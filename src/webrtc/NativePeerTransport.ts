@@ -121,6 +121,9 @@ export class NativePeerTransport extends NativeHandle implements PeerTransport {
       case "state":
         this.#setState(event[1], event[2]);
         break;
+      case "network":
+        this.events.emit("network", event[1]);
+        break;
       case "channel":
         this.events.emit("channel", this.#addChannel(event[1], event[2], event[3], event[4], "open"));
         break;

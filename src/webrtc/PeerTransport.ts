@@ -14,6 +14,11 @@ export type PeerTransportEvents = {
   /** All local candidates are known. */
   gathered: [];
   state: [state: TransportState, reason: string];
+  /**
+   * The machine's addresses are others than those that the sockets are on. `isPathLost`: the path's own address is not
+   * among them any more, so that only a restart on new sockets helps. Told only where there is another way out.
+   */
+  network: [isPathLost: boolean];
   /** A channel that the far side opened; open when this fires. */
   channel: [channel: TransportChannel];
 };

@@ -43,6 +43,8 @@ export class Session {
   readonly #demultiplexer: Demultiplexer;
   readonly #liveness: Liveness;
   readonly #stopListening: (() => void)[];
+  /** What the next restart has to be. */
+  #restartForm: IceRestart = "same-sockets";
   #closed = false;
 
   constructor(options: SessionOptions) {
@@ -134,7 +136,7 @@ export class Session {
   createOffer(options: { iceRestart?: boolean | IceRestart } = {}): string {
     const offerer = this.#offerer("createOffer");
     const { iceRestart = false } = options;
-    if (iceRestart !== false) this.restartIce(iceRestart === true ? "same-sockets" : iceRestart);
+    if (iceRestart !== false) this.restartIce(iceRestart === true ? this.#restartForm : iceRestart);
     return offerer.createOffer();
   }
 
@@ -142,10 +144,11 @@ export class Session {
    * Has the next offer or answer of this side restart ICE, to replace a path that died: media goes on over the old
    * path until the new one is found, DTLS, tracks and data channels stay. Nothing before the far side is known.
    *
-   * @param form `new-sockets` when the machine's own network changed.
+   * @param form when left out `new-sockets` where the machine's own network changed, else `same-sockets`.
    */
-  restartIce(form: IceRestart = "same-sockets"): void {
+  restartIce(form: IceRestart = this.#restartForm): void {
     this.#mustBeOpen();
+    if (form === "new-sockets") this.#restartForm = "same-sockets";
     this.#bundle.planRestart(form);
   }
 
@@ -220,6 +223,7 @@ export class Session {
       this.transport.events.on("candidate", (candidate) => this.#onCandidate(candidate)),
       this.transport.events.on("gathered", () => this.#onGathered()),
       this.transport.events.on("state", (state, reason) => this.#onState(state, reason)),
+      this.transport.events.on("network", (isPathLost) => this.#onNetwork(isPathLost)),
       this.transport.events.on("channel", (channel) => this.events.emit("channel", channel)),
       this.peer.events.on("unknownSsrc", (ssrc, payloadType, mid) =>
         this.#guard(() => this.#demultiplexer.onUnknownSsrc(ssrc, payloadType, mid)),
@@ -243,6 +247,13 @@ export class Session {
     if (state === "connected") this.#liveness.start();
     else if (state === "failed" || state === "closed") this.#liveness.stop();
     this.events.emit("state", state, reason);
+  }
+
+  #onNetwork(isPathLost: boolean): void {
+    this.#restartForm = "new-sockets";
+    // Whoever offers decides when; an answer of ours can only bring what is new along.
+    if (isPathLost && this.role === "answerer") this.restartIce();
+    this.events.emit("network", isPathLost);
   }
 
   /** Packets came on an m-line whose offer left open whether any would. */

@@ -135,6 +135,11 @@ export type SessionEvents = {
   /** A local candidate, `candidate:...`; an empty one is the end of them. */
   candidate: [candidate: string, mid: string];
   state: [state: TransportState, reason: string];
+  /**
+   * The machine's network changed; the next restart of ICE is on new sockets. `isPathLost`: the path cannot come back by
+   * itself.
+   */
+  network: [isPathLost: boolean];
   /** A data channel that the far side opened. */
   channel: [channel: TransportChannel];
   /** `stalled` after 2 s in which no packet of any kind came in, `flowing` when one does again. */

@@ -23,7 +23,7 @@ std::map<napi_env, TransportEnvironment*>& environments() {
 
 const char* nameOf(TransportEvent::Type type) {
   static constexpr std::array kNames = {"candidate", "gathered", "state",      "channel",
-                                        "channelOpen", "message",  "channelLow", "channelClosed"};
+                                        "channelOpen", "message",  "channelLow", "channelClosed", "network"};
   return kNames[static_cast<size_t>(type)];
 }
 
@@ -41,6 +41,12 @@ void TransportObject::onState(transport::TransportState state, const std::string
   TransportEvent made = event(TransportEvent::Type::state);
   made.state = state;
   made.text = reason;
+  environment_.enqueue(std::move(made));
+}
+
+void TransportObject::onNetwork(bool isPathLost) {
+  TransportEvent made = event(TransportEvent::Type::network);
+  made.flag = isPathLost;
   environment_.enqueue(std::move(made));
 }
 
@@ -249,6 +255,9 @@ std::vector<napi_value> TransportEnvironment::argumentsOf(TransportEvent& event,
       arguments.insert(arguments.end(),
                        {number(event.channel), Napi::Buffer<uint8_t>::Copy(env_, event.data.data(), event.data.size()),
                         boolean(event.flag)});
+      break;
+    case Type::network:
+      arguments.push_back(boolean(event.flag));
       break;
     case Type::channelClosed:
       object.channels.erase(event.channel);

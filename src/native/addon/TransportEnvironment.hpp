@@ -19,7 +19,7 @@ class TransportEnvironment;
 
 /** One event on its way from the I/O thread to JavaScript. */
 struct TransportEvent {
-  enum class Type { candidate, gathered, state, channel, channelOpen, message, channelLow, channelClosed };
+  enum class Type { candidate, gathered, state, channel, channelOpen, message, channelLow, channelClosed, network };
 
   uint32_t transport = 0;
   Type type = Type::gathered;
@@ -28,7 +28,7 @@ struct TransportEvent {
   std::string text;
   std::string protocol;
   transport::TransportState state = transport::TransportState::fresh;
-  /** Ordered or binary. */
+  /** Ordered, binary, or whether the path is lost. */
   bool flag = false;
   std::vector<uint8_t> data;
   std::shared_ptr<transport::ChannelGauge> gauge;
@@ -50,6 +50,7 @@ class TransportObject final : public transport::TransportListener {
   void onCandidate(const std::string& candidate) override;
   void onGathered() override;
   void onState(transport::TransportState state, const std::string& reason) override;
+  void onNetwork(bool isPathLost) override;
   void onChannel(uint32_t channel, const std::string& label, const transport::ChannelOptions& options,
                  std::shared_ptr<transport::ChannelGauge> gauge) override;
   void onChannelOpen(uint32_t channel) override;

@@ -4,6 +4,7 @@
 #include <sys/socket.h>
 
 #include <algorithm>
+#include <array>
 #include <optional>
 #include <utility>
 
@@ -71,6 +72,7 @@ IceState stateOf(guint state) {
 IceAgent::IceAgent(IoThread& thread, const TransportOptions& options, IceListener& listener)
     : thread_(thread),
       listener_(listener),
+      addresses_(listLocalAddresses(options.addresses, options.filter)),
       externalAddresses_(options.externalAddresses),
       iceTcp_(options.iceTcp),
       silence_(thread, [this] { onSilence(); }) {
@@ -96,7 +98,7 @@ IceAgent::IceAgent(IoThread& thread, const TransportOptions& options, IceListene
 }
 
 void IceAgent::setUp(const TransportOptions& options) {
-  addLocalAddresses(options);
+  addLocalAddresses();
   stream_ = nice_agent_add_stream(agent_, kComponent);
   if (options.minimumPort > 0) {
     nice_agent_set_port_range(agent_, stream_, kComponent, options.minimumPort, options.maximumPort);
@@ -134,8 +136,8 @@ void IceAgent::close() {
       new Closing{thread_, std::move(bridges_)});
 }
 
-void IceAgent::addLocalAddresses(const TransportOptions& options) {
-  for (const std::string& text : listLocalAddresses(options.addresses, options.filter)) {
+void IceAgent::addLocalAddresses() {
+  for (const std::string& text : addresses_) {
     NiceAddress address;
     nice_address_init(&address);
     if (nice_address_set_from_string(&address, text.c_str())) nice_agent_add_local_address(agent_, &address);
@@ -308,6 +310,20 @@ IceAgent::SelectedPair IceAgent::selectedPair() const {
   NiceCandidate* remote = nullptr;
   if (!nice_agent_get_selected_pair(agent_, stream_, kComponent, &local, &remote)) return {};
   return {describe(local), describe(remote)};
+}
+
+bool IceAgent::isPathLost(const std::vector<std::string>& machineAddresses) const {
+  const auto isThere = [&](const std::string& address) {
+    return std::find(machineAddresses.begin(), machineAddresses.end(), address) != machineAddresses.end();
+  };
+  NiceCandidate* local = nullptr;
+  NiceCandidate* remote = nullptr;
+  if (!nice_agent_get_selected_pair(agent_, stream_, kComponent, &local, &remote)) return false;
+  // The way to a relay is not told: each of the addresses may be the one.
+  if (local->type == NICE_CANDIDATE_TYPE_RELAYED) return !std::all_of(addresses_.begin(), addresses_.end(), isThere);
+  std::array<gchar, NICE_ADDRESS_STRING_LEN> base{};
+  nice_address_to_string(&local->base_addr, base.data());
+  return !isThere(base.data());
 }
 
 void IceAgent::onNewCandidate(NiceAgent*, NiceCandidate* candidate, gpointer self) {

@@ -71,11 +71,16 @@ class IceAgent {
   };
   SelectedPair selectedPair() const;
 
+  /** The addresses of this machine that its sockets are on. */
+  const std::vector<std::string>& addresses() const { return addresses_; }
+  /** Whether the selected pair's address is not among those that the machine has; false where that cannot be told. */
+  bool isPathLost(const std::vector<std::string>& machineAddresses) const;
+
  private:
   void setUp(const TransportOptions& options);
   void addServer(const IceServer& server, const std::string& url, const TlsTrust& trust);
   void addRelay(const IceServer& server, const std::string& host, uint16_t port, bool isTcp);
-  void addLocalAddresses(const TransportOptions& options);
+  void addLocalAddresses();
   void prepareSockets();
   bool readSockets();
   void readCredentials();
@@ -94,6 +99,7 @@ class IceAgent {
   IoThread& thread_;
   IceListener& listener_;
   NiceAgent* agent_;
+  const std::vector<std::string> addresses_;
   const std::map<std::string, std::string> externalAddresses_;
   const bool iceTcp_;
   std::vector<std::unique_ptr<TlsBridge>> bridges_;

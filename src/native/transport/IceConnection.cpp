@@ -2,6 +2,8 @@
 
 #include <utility>
 
+#include "LocalAddresses.hpp"
+
 namespace troupe::transport {
 
 namespace {
@@ -71,7 +73,12 @@ void IceConnection::onGathered(const Path& path) {
   if (&path == &latest()) listener_.onGathered();
 }
 
-void IceConnection::onIceState(const Path& path, IceState state) {
+std::vector<std::string> IceConnection::machineAddresses() const {
+  return listLocalAddresses(options_.addresses, options_.filter);
+}
+
+void IceConnection::onIceState(Path& path, IceState state) {
+  path.state = state;
   if (&path == next_.get()) {
     if (state == IceState::connected) moveToNext();
     if (state == IceState::connected || state == IceState::failed) listener_.onIceState(state);

@@ -49,6 +49,16 @@ class IceConnection {
 
   IceAgent::SelectedPair selectedPair() const { return current_->agent.selectedPair(); }
 
+  /** The addresses of this machine that the latest sockets are on. */
+  const std::vector<std::string>& addresses() const { return latest().agent.addresses(); }
+  /** Those that sockets would be on now. */
+  std::vector<std::string> machineAddresses() const;
+  bool isPathLost(const std::vector<std::string>& machineAddresses) const {
+    return current_->agent.isPathLost(machineAddresses);
+  }
+  /** What ICE last said of the path that datagrams take. */
+  IceState pathState() const { return current_->state; }
+
  private:
   /** An agent and who it reports to. */
   struct Path final : IceListener {
@@ -63,12 +73,13 @@ class IceConnection {
     IceConnection& owner;
     IceAgent agent;
     bool hasRemote = false;
+    IceState state = IceState::fresh;
   };
 
   Path& latest() const { return next_ ? *next_ : *current_; }
   void onLocalCandidate(const Path& path, const std::string& candidate);
   void onGathered(const Path& path);
-  void onIceState(const Path& path, IceState state);
+  void onIceState(Path& path, IceState state);
   void moveToNext();
   void endOldPath();
 

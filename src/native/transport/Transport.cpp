@@ -1,5 +1,6 @@
 #include "Transport.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cstring>
 #include <utility>
@@ -18,6 +19,8 @@ constexpr size_t kMaximumPacketBytes = 1500;
 constexpr size_t kMaximumEarlyPackets = 32;
 constexpr size_t kMaximumEarlyCandidates = 64;
 constexpr size_t kMaximumUntakenBytes = 2 * 1024 * 1024;
+
+bool isNotLoopback(const std::string& address) { return !address.starts_with("127.") && address != "::1"; }
 
 }  // namespace
 
@@ -58,6 +61,36 @@ void Transport::gather() {
   if (gatherStarted_ || state_ == TransportState::closed) return;
   ice_.gather();
   gatherStarted_ = true;
+  watchNetwork();
+}
+
+void Transport::watchNetwork() {
+  knownAddresses_ = ice_.addresses();
+  network_ = std::make_unique<NetworkWatch>([&thread = thread_, weak = weak_from_this()] {
+    thread.post([weak] {
+      if (const std::shared_ptr<Transport> transport = weak.lock()) transport->onNetworkChanged();
+    });
+  });
+}
+
+void Transport::onNetworkChanged() {
+  if (!network_) return;
+  std::vector<std::string> addresses = ice_.machineAddresses();
+  const bool isLost = ice_.isPathLost(addresses);
+  if (isPathLost_ && !isLost) {
+    // The address came back, and with it the path, of which ICE may not have noticed anything.
+    isPathLost_ = false;
+    if (ice_.pathState() == IceState::connected) onIceState(IceState::connected);
+  }
+  if (addresses == knownAddresses_) return;
+  knownAddresses_ = std::move(addresses);
+  const bool hasWayOut = std::any_of(knownAddresses_.begin(), knownAddresses_.end(), isNotLoopback);
+  if (!hasWayOut) return;
+  if (isLost && !isPathLost_) {
+    isPathLost_ = true;
+    onIceState(IceState::interrupted);
+  }
+  if (listener_) listener_->onNetwork(isLost);
 }
 
 void Transport::setRemoteParameters(TransportParameters parameters) {
@@ -109,7 +142,8 @@ bool Transport::addRemoteCandidate(const std::string& candidate) {
     return true;
   }
   if (!ice_.addRemoteCandidate(candidate)) {
-    drops_.count(Drop::candidate);
+    // A name that only its own network can resolve (RFC 8828); the far side is found by the checks that it sends.
+    drops_.count(candidate.find(".local ") == std::string::npos ? Drop::candidate : Drop::mdnsCandidate);
     return false;
   }
   if (trickledCandidates_.size() < kMaximumEarlyCandidates) trickledCandidates_.push_back(candidate);
@@ -133,6 +167,7 @@ void Transport::restartIce(IceRestart form) {
     const bool wasGathered = std::exchange(gathered_, false);
     try {
       ice_.restart(form);
+      knownAddresses_ = ice_.addresses();
     } catch (const InvalidParameters&) {
       localParametersTaken_ = wasTaken;
       gathered_ = wasGathered;
@@ -154,6 +189,7 @@ void Transport::attach(std::shared_ptr<PacketReceiver> receiver) {
 void Transport::close() {
   if (state_ == TransportState::closed && !dtls_) return;
   listener_ = nullptr;
+  network_.reset();
   setWritable(false);
   receiver_.reset();
   state_ = TransportState::closed;
@@ -292,6 +328,7 @@ void Transport::onIceState(IceState state) {
   if (isUnanswered) state = IceState::interrupted;
   const bool isNew = iceState_ != state;
   iceState_ = state;
+  if (state == IceState::connected) isPathLost_ = false;
   if (state == IceState::interrupted) {
     setWritable(false);
     const bool isRestarting = restartPending_ || ice_.isMoving();

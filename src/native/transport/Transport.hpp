@@ -13,6 +13,7 @@
 #include "IceConnection.hpp"
 #include "IoThread.hpp"
 #include "IoTimer.hpp"
+#include "NetworkWatch.hpp"
 #include "PacketKind.hpp"
 #include "SrtpSession.hpp"
 #include "Types.hpp"
@@ -26,6 +27,11 @@ class TransportListener {
   virtual void onCandidate(const std::string& candidate) = 0;
   virtual void onGathered() = 0;
   virtual void onState(TransportState state, const std::string& reason) = 0;
+  /**
+   * The machine's addresses are others than those that the sockets are on. `isPathLost`: the one that the path took is
+   * not among them, and there is another: only a restart on new sockets helps.
+   */
+  virtual void onNetwork(bool isPathLost) = 0;
   virtual void onChannel(uint32_t channel, const std::string& label, const ChannelOptions& options,
                          std::shared_ptr<ChannelGauge> gauge) = 0;
   virtual void onChannelOpen(uint32_t channel) = 0;
@@ -97,6 +103,8 @@ class Transport final : public PacketSender,
   void receiveProtected(uint8_t* data, size_t size, PacketKind kind, int64_t arrivalUs);
   void holdEarlyPacket(const uint8_t* data, size_t size, PacketKind kind, int64_t arrivalUs);
   void onConnectDeadline();
+  void watchNetwork();
+  void onNetworkChanged();
   void addUntaken(size_t messageBytes);
 
   void onLocalCandidate(const std::string& candidate) override;
@@ -133,6 +141,11 @@ class Transport final : public PacketSender,
   std::unique_ptr<IoTimer> deadline_;
   std::unique_ptr<SrtpSession> srtp_;
   std::shared_ptr<PacketReceiver> receiver_;
+
+  std::unique_ptr<NetworkWatch> network_;
+  /** The machine's, when somebody was last told of them. */
+  std::vector<std::string> knownAddresses_;
+  bool isPathLost_ = false;
 
   TransportState state_ = TransportState::fresh;
   IceState iceState_ = IceState::fresh;

@@ -27,6 +27,8 @@ class RecordingEnd : public TransportListener, public PacketReceiver {
   int gathered = 0;
   std::vector<TransportState> states;
   std::string reason;
+  /** What each change of the network said of the path. */
+  std::vector<bool> lostPaths;
   std::vector<std::vector<uint8_t>> rtp;
   std::vector<std::vector<uint8_t>> rtcp;
   bool writable = false;
@@ -73,6 +75,9 @@ class RecordingEnd : public TransportListener, public PacketReceiver {
       states.push_back(state);
       reason = why;
     });
+  }
+  void onNetwork(bool isPathLost) override {
+    record([&] { lostPaths.push_back(isPathLost); });
   }
   void onChannel(uint32_t channel, const std::string& label, const ChannelOptions& options,
                  std::shared_ptr<ChannelGauge> gauge) override {

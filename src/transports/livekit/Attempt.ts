@@ -264,6 +264,7 @@ export class Attempt {
       negotiated: () => this.#onNegotiated(),
       state: (state, reason) => this.#onTransportState(state, reason),
       liveness: (state) => this.#onLiveness(state),
+      pathLost: () => this.#onPathLost(),
       senderReady: (track, sender, target) => {
         room.encrypt(track, target);
         host.senderReady(track.id, sender);
@@ -314,6 +315,8 @@ export class Attempt {
       if (!this.#connected) this.#tell({ type: "transport.connected" });
       this.#connected = true;
       this.#mayJoin();
+      // Found again before it was missed: no change of liveness tells that.
+      if (this.#media?.liveness === "flowing") this.#onLiveness("flowing");
     } else if (state === "failed" && this.#connected) this.#mend();
     else if (state === "failed") this.#tell({ type: "transport.lost", reason: reason || "ICE failed" });
   }
@@ -390,6 +393,11 @@ export class Attempt {
     this.#mender.stop();
     if (this.#phase === "resuming" && this.#client?.isOpen && wasMending) this.#resumed();
     else if (this.#phase === "joined" && wasMending) this.#tell({ type: "media.flowing" });
+  }
+
+  /** What goes by WebSocket went by the same address most likely, and would not be told that it is dead. */
+  #onPathLost(): void {
+    if (this.#phase === "joined") this.#lose(ReconnectReason.RR_UNKNOWN, 0, "the network changed");
   }
 
   /** Restarts ICE until packets come again; when that takes too long the connection resumes or joins anew. */

@@ -12,6 +12,7 @@ import {
 } from "@livekit/protocol";
 import { afterEach, describe, expect, it } from "vitest";
 import { FakeLiveKit, type FaultKind, type FaultStep } from "../../../test/fixtures/FakeLiveKit.ts";
+import { NativePeerTransport, Session } from "../../webrtc/index.ts";
 import { DISCONNECT_REASONS, type LiveKitConnection, type LiveKitOptions } from "./index.ts";
 import { LiveKitConnection as RoomConnection } from "./LiveKitConnection.ts";
 import { parseLiveKitOptions } from "./options.ts";
@@ -72,6 +73,31 @@ const JOIN_FAULTS: [step: FaultStep, kind: FaultKind, failsWith: object][] = [
   ["answer", "close", { code: "SIGNALLING_FAILED" }],
   ["answer", "oversized", { code: "SIGNALLING_FAILED" }],
 ];
+
+describe("the address that media took", () => {
+  it("is lost: the connection resumes", async () => {
+    const server = await serve();
+    const sessions: Session[] = [];
+    const settings = parseLiveKitOptions({ url: server.url, token: "first" });
+    const room = new RoomConnection(settings, {
+      createSession: (_servers, _relayOnly, role) => {
+        const transport = new NativePeerTransport({ controlling: role === "offerer" });
+        const session = new Session({ transport, role });
+        sessions.push(session);
+        return session;
+      },
+    });
+    closers.push(() => room.disconnect());
+    room.start();
+    await room.connected();
+    const [lost, back] = [next(room, "reconnecting"), next(room, "reconnected")];
+    sessions[0]!.transport.events.emit("network", true);
+    expect(await lost).toEqual(["the network changed"]);
+    await back;
+    expect(server.joins[1]).toMatchObject({ reconnect: true, participantSid: "PA_1" });
+    expect(sessions.length).toBe(1);
+  });
+});
 
 describe.each(JOIN_FAULTS)("in place of the %s: %s", (step, kind, failsWith) => {
   const timeouts = { connectMs: 400 };

@@ -289,6 +289,7 @@ export class Attempt {
     session.events.on("state", (state, reason) => this.#onTransportState(state, reason));
     session.events.on("channel", (channel) => this.#client.addChannel(channel));
     session.events.on("liveness", (state) => this.#onLiveness(state));
+    session.events.on("network", (isPathLost) => isPathLost && this.#onPathLost());
     session.events.on("track", (transceiver, streamId) => this.#onTrack(transceiver, streamId));
     session.events.on("trackRemoved", (transceiver) => this.#tracks.remove(transceiver));
     session.events.on("error", (error) => log.warn("a session failed at something", { error }));
@@ -444,6 +445,13 @@ export class Attempt {
     if (this.#session?.liveness !== "stalled" || this.#reportedStall) return;
     this.#reportedStall = true;
     this.#report({ type: "media.stalled" });
+  }
+
+  /** The address that media took is gone. Only the server offers, and it may never do so again: joining anew is quicker. */
+  #onPathLost(): void {
+    if (this.#phase === "leaving") return;
+    this.errorCode ??= "PEER_CONNECTION_STATE_FAILED";
+    this.#report({ type: "transport.lost", reason: "the network changed" });
   }
 
   #onLost({ code, reason, errorCode }: SoraEnding): void {

@@ -18,6 +18,7 @@ import type { FakeTransport } from "../../../test/fixtures/webrtc.ts";
 describe("after a loss", () => {
   const losses: [string, (peer: FakeSoraPeer, transport: FakeTransport) => void][] = [
     ["the WebSocket", (peer) => peer.cut()],
+    ["the address that media took", (_, transport) => transport.events.emit("network", true)],
     ["the peer connection", (_, transport) => transport.events.emit("state", "failed", "consent")],
   ];
 

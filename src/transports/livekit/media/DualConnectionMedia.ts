@@ -52,6 +52,7 @@ export class DualConnectionMedia implements MediaPath {
     for (const session of [sessions.publisher, sessions.subscriber]) {
       session.events.on("state", (state, reason) => this.#onState(state, reason));
       session.events.on("liveness", () => this.#onLiveness());
+      session.events.on("network", (isPathLost) => isPathLost && listener.pathLost());
     }
   }
 

@@ -24,6 +24,8 @@ export interface MediaListener {
   /** `connected` once audio can flow both ways, `failed` when ICE or DTLS gave up. */
   state(state: string, reason: string): void;
   liveness(state: "flowing" | "stalled"): void;
+  /** The machine's network changed, and the address that media took is gone: new sockets alone help. */
+  pathLost(): void;
   /** It has no producer yet: what encrypts it is set first. */
   senderReady(track: LocalTrack, sender: EngineSender, target: TransformTarget): void;
   senderGone(track: LocalTrack): void;

@@ -40,6 +40,7 @@ export class SingleConnectionMedia implements MediaPath {
     });
     session.events.on("state", (state, reason) => listener.state(state, reason));
     session.events.on("liveness", (state) => listener.liveness(state));
+    session.events.on("network", (isPathLost) => isPathLost && listener.pathLost());
     session.events.on("channel", (channel) => this.data.listen(channel));
   }
 
