@@ -1,4 +1,4 @@
-import { mkdtemp, readdir, rm } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
@@ -121,10 +121,17 @@ describe("Pocketsphinx", () => {
     await expectNothingLeft();
   });
 
-  it("gives up after its deadline when the program hangs", async () => {
-    const stream = new Pocketsphinx({ grammar: GRAMMAR, timeoutMs: 100 }).open();
-    stream.write(new Int16Array(900_000));
+  it("gives up after its deadline when the program hangs, and ends the program", async () => {
+    const processId = join(folder, "processId");
+    // Takes what is said and never answers.
+    const hanging = `#!/bin/sh\necho $$ >"${processId}"\ncat "$2" >/dev/null\nexec sleep 600\n`;
+    await writeFile(join(folder, "pocketsphinx_continuous"), hanging, { mode: 0o755 });
+    vi.stubEnv("PATH", `${folder}:${process.env.PATH}`);
+    const stream = new Pocketsphinx({ grammar: GRAMMAR, timeoutMs: 2_000 }).open();
+    stream.write(new Int16Array(16_000));
     await expect(stream.end()).rejects.toMatchObject({ code: "TIMEOUT" });
+    const id = Number(await readFile(processId, "utf8"));
+    await vi.waitFor(() => expect(() => process.kill(id, 0)).toThrow("ESRCH"));
   });
 
   it("refuses more utterances than may wait", async () => {
