@@ -3,7 +3,9 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { promisify } from "node:util";
-import { afterEach, beforeAll, describe, expect, it } from "vitest";
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { pass, useManualEngine } from "../../../test/fixtures/manualEngine.ts";
+import { Engine } from "../../native/index.ts";
 import { AudioSource } from "../AudioSource.ts";
 import { decodeWav } from "../decodeWav.ts";
 import { VoiceActivity, type VoiceActivityOptions } from "./VoiceActivity.ts";
@@ -81,5 +83,27 @@ describe("VoiceActivity", () => {
     expect(() => new VoiceActivity(source, { threshold: 2 })).toThrow(/VoiceActivity.threshold/);
     expect(() => new VoiceActivity(source, { hangoverMs: -1 })).toThrow(/VoiceActivity.hangoverMs/);
     expect(() => new VoiceActivity("loud" as never)).toThrow(/producer/);
+  });
+});
+
+describe("VoiceActivity whose model is late", () => {
+  beforeEach(() => Engine.stop());
+  useManualEngine();
+
+  it("judges what was heard before silence ends speech", async () => {
+    using source = new AudioSource({ sampleRate: RATE });
+    using activity = new VoiceActivity(source);
+    await activity.ready();
+    const stopped = new Promise<void>((resolve) => activity.once("speechStopped", () => resolve()));
+    const started: number[] = [];
+    activity.on("speechStarted", ({ timestampUs }) => started.push(timestampUs));
+    await source.write(speech.subarray(0, 0.8 * RATE));
+    // All of it, and the silence after it, come before the model says a word.
+    pass(2_000);
+    expect(source.state).toBe("idle");
+    await stopped;
+    expect(started).toHaveLength(1);
+    expect(activity.speaking).toBe(false);
+    expect(activity.droppedMs).toBe(0);
   });
 });

@@ -83,6 +83,8 @@ export class VoiceActivity extends TypedEvents<VoiceActivityEvents> {
   #worker: SileroWorker | undefined;
   #stream: SileroStream | undefined;
   #waiting = 0;
+  /** How many of the chunks that wait came before the audio fell silent; 0 when it goes on. */
+  #waitingBeforeSilence = 0;
   #droppedChunks = 0;
   #probability = 0;
   #failing = false;
@@ -94,7 +96,7 @@ export class VoiceActivity extends TypedEvents<VoiceActivityEvents> {
     this.#sink = new AudioSink(producer, { sampleRate: VAD_SAMPLE_RATE, bufferMs: 100 });
     this.#sink.on("frame", (frame) => this.#hear(frame));
     this.#sink.on("state", (state) => {
-      if (state === "starved" || state === "detached") this.#report(this.#gate.end());
+      if (state === "starved" || state === "detached") this.#fallSilent();
     });
     this.#sink.on("closed", () => this.#end());
     this.#ready = this.#open();
@@ -161,20 +163,34 @@ export class VoiceActivity extends TypedEvents<VoiceActivityEvents> {
     });
   }
 
+  /** Speech ends with what was heard of it: a chunk that the model is late with would start it anew. */
+  #fallSilent(): void {
+    if (this.#waiting === 0) this.#report(this.#gate.end());
+    else this.#waitingBeforeSilence = this.#waiting;
+  }
+
   #judge(probability: number, fromUs: number, untilUs: number): void {
-    this.#waiting--;
-    if (this.#closed) return;
-    this.#failing = false;
-    this.#probability = probability;
-    this.emit("probability", probability, fromUs);
-    this.#report(this.#gate.push(probability, fromUs, untilUs));
+    if (!this.#closed) {
+      this.#failing = false;
+      this.#probability = probability;
+      this.emit("probability", probability, fromUs);
+      this.#report(this.#gate.push(probability, fromUs, untilUs));
+    }
+    this.#settleChunk();
   }
 
   #stumble(error: TroupeError): void {
+    if (!this.#closed) {
+      this.#report(this.#gate.end());
+      this.#fail(error);
+    }
+    this.#settleChunk();
+  }
+
+  #settleChunk(): void {
     this.#waiting--;
-    if (this.#closed) return;
+    if (this.#waitingBeforeSilence === 0 || --this.#waitingBeforeSilence > 0) return;
     this.#report(this.#gate.end());
-    this.#fail(error);
   }
 
   #report(changes: SpeechChange[]): void {
