@@ -1,17 +1,11 @@
-import { mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
 import { afterAll, describe, expect, it } from "vitest";
-import { systemClock } from "../core/index.ts";
 import { Engine, type Level } from "../native/index.ts";
 import { type AudioFrame, concatenateFrames } from "./AudioFrame.ts";
 import { AudioMixer } from "./AudioMixer.ts";
 import { AudioSink } from "./AudioSink.ts";
 import { AudioSource } from "./AudioSource.ts";
-import { decodeWav } from "./decodeWav.ts";
 import { LevelMeter } from "./LevelMeter.ts";
 import type { AudioProducer } from "./producer.ts";
-import { Recorder } from "./Recorder.ts";
 
 const SAMPLE_RATE = 48_000;
 
@@ -122,14 +116,14 @@ describe("audio on the engine", () => {
   });
 
   it("falls silent at once when it is cleared", async () => {
-    using source = new AudioSource({ sampleRate: SAMPLE_RATE });
+    using source = new AudioSource({ sampleRate: SAMPLE_RATE, capacityMs: 10_000 });
     using sink = new AudioSink(source);
     const flowing = Promise.withResolvers<void>();
     sink.once("frame", () => flowing.resolve());
-    await source.write(tone(SAMPLE_RATE / 2, 440, 8_000));
+    await source.write(tone(10 * SAMPLE_RATE, 440, 8_000));
     const playout = source.waitForPlayout();
     await flowing.promise;
-    expect(source.clear()).toBeGreaterThan(300);
+    expect(source.clear()).toBeGreaterThan(1_000);
     expect(await playout).toBe("cleared");
     expect(source.queuedDurationMs).toBe(0);
   });
@@ -143,18 +137,20 @@ describe("audio on the engine", () => {
     const feeding = [feed(voice, 1_000), feed(music, 2_000)];
     using all = new AudioSink(mixer);
     using withoutVoice = new AudioSink(minus);
-    const levels = Promise.withResolvers<void>();
+    const [whole, ducked] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
     const heard = new Set<number>();
     all.on("frame", ({ pcm }) => {
       const last = pcm.at(-1)!;
       heard.add(last);
-      if (last === 2_000) input.setGain(0.1, { rampMs: 50 });
-      if (Math.abs(last - 1_200) <= 2) levels.resolve();
+      if (last === 2_000) whole.resolve();
+      if (Math.abs(last - 1_200) <= 2) ducked.resolve();
     });
-    const minusFrame = Promise.withResolvers<number>();
-    withoutVoice.on("frame", ({ pcm }) => pcm[0] === 1_000 && minusFrame.resolve(pcm[0]));
-    expect(await minusFrame.promise).toBe(1_000);
-    await levels.promise;
+    const rest = Promise.withResolvers<void>();
+    withoutVoice.on("frame", ({ pcm }) => pcm[0] === 1_000 && rest.resolve());
+    await Promise.all([whole.promise, rest.promise]);
+    // Long enough for a busy event loop to hear something of it.
+    input.setGain(0.1, { rampMs: 500 });
+    await ducked.promise;
     // The ramp passed between the two levels instead of jumping.
     expect([...heard].some((sample) => sample > 1_250 && sample < 1_950)).toBe(true);
     voice.close();
@@ -174,33 +170,6 @@ describe("audio on the engine", () => {
     expect(level).toBeLessThan(peak);
   });
 
-  it("records what sources play, aligned by time", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "recorder-"));
-    try {
-      const path = join(folder, "two.wav");
-      using first = new AudioSource({ sampleRate: SAMPLE_RATE });
-      using second = new AudioSource({ sampleRate: SAMPLE_RATE });
-      const beganUs = systemClock.nowUs();
-      const recorder = new Recorder({ path, tracks: [first, second] });
-      await first.write(new Int16Array(SAMPLE_RATE / 10).fill(1_000));
-      await first.waitForPlayout();
-      await second.write(new Int16Array(SAMPLE_RATE / 10).fill(2_000));
-      await second.waitForPlayout();
-      const spentMs = (systemClock.nowUs() - beganUs) / 1_000;
-      await recorder.close();
-      const [left, right] = await readStereo(path);
-      expect(left.filter((sample) => sample === 1_000)).toHaveLength(SAMPLE_RATE / 10);
-      expect(right.filter((sample) => sample === 2_000).length).toBeGreaterThanOrEqual(
-        SAMPLE_RATE / 10 - 480,
-      );
-      // One after the other, as they were played, and within the time that it took.
-      expect(right.indexOf(2_000)).toBeGreaterThanOrEqual(left.lastIndexOf(1_000));
-      expect((left.length * 1_000) / SAMPLE_RATE).toBeLessThan(spentMs + 40);
-    } finally {
-      await rm(folder, { recursive: true, force: true });
-    }
-  });
-
   it("frees every handle", async () => {
     const before = Engine.shared().stats().handles;
     const source = new AudioSource();
@@ -215,8 +184,3 @@ describe("audio on the engine", () => {
     expect(Engine.shared().stats().handles).toEqual(before);
   });
 });
-
-async function readStereo(path: string): Promise<[left: number[], right: number[]]> {
-  const samples = [...decodeWav(await readFile(path)).pcm];
-  return [samples.filter((_, at) => at % 2 === 0), samples.filter((_, at) => at % 2 === 1)];
-}
