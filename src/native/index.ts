@@ -42,9 +42,13 @@ export {
 } from "./producers.ts";
 export type {
   DataChannelOptions,
+  DtlsCertificate,
+  TransportCandidate,
+  TransportCertificate,
   TransportEvent,
   TransportOptions,
   TransportParameters,
   TransportState,
   TransportStats,
+  TransportTraffic,
 } from "./transportBinding.ts";

@@ -32,8 +32,19 @@ export interface TransportOptions {
   iceTcp?: boolean;
   /** For TURN over TLS: authorities in PEM in place of the system's, or any certificate at all (for tests only). */
   tls?: { certificateAuthorities?: string; insecure?: boolean };
+  /**
+   * For DTLS, in PEM: a certificate and its private key, of ECDSA (P-256, P-384, P-521) or RSA (2048 bits or more). When
+   * left out one of ECDSA that the process makes once.
+   */
+  certificate?: DtlsCertificate;
   /** UDP port range; 0 for any. */
   portRange: [number, number];
+}
+
+/** A certificate and the private key that goes with it, both in PEM. */
+export interface DtlsCertificate {
+  certificate: string;
+  key: string;
 }
 
 export type TransportState = "new" | "connecting" | "connected" | "disconnected" | "failed" | "closed";
@@ -60,28 +71,72 @@ export interface DataChannelOptions {
   id?: number;
 }
 
-/** WebRTC names: transport, candidate-pair, certificate and data-channel figures of one transport. */
-export interface TransportStats {
+/** Packets and payload bytes of ICE's user: DTLS, SRTP and SRTCP, without headers below and without ICE's own checks. */
+export interface TransportTraffic {
+  bytesSent: number;
+  bytesReceived: number;
+  packetsSent: number;
+  packetsReceived: number;
+  /** What the socket refused. */
+  packetsDiscardedOnSend: number;
+  bytesDiscardedOnSend: number;
+}
+
+/** A candidate with what it does not say itself; `""` where there is nothing to say. */
+export interface TransportCandidate {
+  /** `candidate:...` */
+  candidate: string;
+  /** Of the STUN or TURN server that it was had from. */
+  url: string;
+  /** How the TURN server is reached: `udp`, `tcp` or `tls`. */
+  relayProtocol: string;
+}
+
+/** All `""` where there is none yet. */
+export interface TransportCertificate {
+  fingerprint: string;
+  fingerprintAlgorithm: string;
+  base64Certificate: string;
+}
+
+/** The figures of one transport, under the names of https://www.w3.org/TR/webrtc-stats/ where it has them. */
+export interface TransportStats extends TransportTraffic {
   state: TransportState;
   iceState: string;
+  iceRole: string;
+  iceLocalUsernameFragment: string;
+  iceRemoteUsernameFragment: string;
   dtlsState: string;
   dtlsRole: string;
   srtpCipher: string;
   dtlsCipher: string;
   tlsVersion: string;
-  bytesSent: number;
-  bytesReceived: number;
-  packetsSent: number;
-  packetsReceived: number;
+  localCertificate: TransportCertificate;
+  remoteCertificate: TransportCertificate;
+  /** Since the selected pair of candidates is the one that it is. */
+  pair: TransportTraffic;
+  selectedCandidatePairChanges: number;
   /** Milliseconds since the last packet of any kind came in; -1 before the first. */
   sinceLastPacketMs: number;
+  /** Milliseconds since the last packet went out; -1 before the first. */
+  sinceLastSentPacketMs: number;
+  /** Of the selected pair; `""` without one. */
   localCandidate: string;
   remoteCandidate: string;
+  /** Of the credentials that the pair was found with; a restart of ICE has others from its start. */
+  localCandidateUfrag: string;
+  remoteCandidateUfrag: string;
+  localCandidates: TransportCandidate[];
+  remoteCandidates: TransportCandidate[];
+  /** How many data channels came to be open, and how many of those no longer are. */
+  dataChannelsOpened: number;
+  dataChannelsClosed: number;
   /** By reason: srtpReplay, srtpAuthentication, beforeKeys, sendFailed ... */
   drops: Record<string, number>;
   channels: {
     channel: number;
     label: string;
+    protocol: string;
     id: number;
     state: string;
     messagesSent: number;
@@ -118,6 +173,8 @@ export interface TransportBinding {
   transportProbe(transport: number): void;
   transportCloseChannel(transport: number, channel: number): void;
   transportStats(transport: number): TransportStats;
+  /** `sinceLastPacketMs` of the figures, without a word to the I/O thread. */
+  transportSinceLastPacket(transport: number): number;
   transportClose(transport: number): void;
   /** Open transports and threads of this process. */
   transportHandles(): { transports: number; threads: number };

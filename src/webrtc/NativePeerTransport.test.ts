@@ -66,7 +66,7 @@ describe("two native transports", () => {
       dtlsState: "connected",
       dtlsRole: "server",
     });
-    expect(answerer.stats()).toMatchObject({ dtlsRole: "client", tlsVersion: "DTLSv1.2", drops: {} });
+    expect(answerer.stats()).toMatchObject({ dtlsRole: "client", tlsVersion: "FEFD", drops: {} });
   });
 
   it("carry text, bytes, empty and large messages over a channel", async () => {

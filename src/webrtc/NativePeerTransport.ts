@@ -97,6 +97,10 @@ export class NativePeerTransport extends NativeHandle implements PeerTransport {
     this.#binding.transportProbe(this.handle);
   }
 
+  get sinceLastPacketMs(): number {
+    return this.closed ? -1 : this.#binding.transportSinceLastPacket(this.handle);
+  }
+
   stats(): TransportStats {
     this.#assertOpen();
     return this.#binding.transportStats(this.handle);

@@ -77,6 +77,8 @@ export interface PeerTransport {
   openChannel(label: string, options?: Partial<DataChannelOptions>): TransportChannel;
   /** Asks the far side for a packet, whatever it holds; nothing happens where no data channels were agreed. */
   probe(): void;
+  /** Milliseconds since the last packet of any kind came in; -1 before the first. */
+  readonly sinceLastPacketMs: number;
   stats(): TransportStats;
   close(): void;
 }

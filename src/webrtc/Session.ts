@@ -66,7 +66,7 @@ export class Session {
     );
     this.#liveness = new Liveness(
       options.clock ?? systemClock,
-      () => this.transport.stats().sinceLastPacketMs,
+      () => this.transport.sinceLastPacketMs,
       () => this.transport.probe(),
       (state) => this.events.emit("liveness", state),
     );

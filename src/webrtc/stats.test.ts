@@ -40,12 +40,15 @@ it("gives a report whose objects refer to each other", () => {
   const report = session.getStats();
   expect(report.map(({ type }) => type).toSorted()).toEqual([
     "candidate-pair",
+    "certificate",
+    "certificate",
     "codec",
     "data-channel",
     "inbound-rtp",
     "local-candidate",
     "outbound-rtp",
     "outbound-rtp",
+    "peer-connection",
     "remote-candidate",
     "remote-inbound-rtp",
     "transport",
@@ -54,7 +57,7 @@ it("gives a report whose objects refer to each other", () => {
   expect(new Set(ids).size).toBe(ids.length);
   for (const object of report) {
     for (const [name, value] of Object.entries(object)) {
-      if (/(codec|transport|remote|local|CandidatePair|remoteCandidate|localCandidate)Id$/.test(name)) {
+      if (/Id$/.test(name)) {
         expect(ids, `${object.id}.${name}`).toContain(value);
       }
     }
@@ -73,4 +76,19 @@ it("gives a report whose objects refer to each other", () => {
   });
   expect(find("data-channel")).toMatchObject({ label: "#chat", dataChannelIdentifier: 2, bytesReceived: 4 });
   expect(session.getStats().map(({ id }) => id)).toEqual(ids);
+});
+
+it("says of a candidate how it was had", () => {
+  const transport = new FakeTransport();
+  transport.candidates = [
+    "candidate:3 1 tcp 518 192.0.2.7 9 typ srflx raddr 10.0.0.1 rport 9 tcptype active",
+    "candidate:4 1 udp 41 192.0.2.8 49152 typ relay raddr 192.0.2.7 rport 50000",
+  ];
+  transport.server = { url: "turns:turn.example", relayProtocol: "tls" };
+  const session = new Session({ transport, peer: new FakeEngine().createPeer(), role: "answerer" });
+  const candidates = session.getStats().filter(({ type }) => type === "local-candidate");
+  expect(candidates).toMatchObject([
+    { candidateType: "srflx", relatedAddress: "10.0.0.1", relatedPort: 9, tcpType: "active" },
+    { url: "turns:turn.example", relayProtocol: "tls", relatedPort: 50_000, usernameFragment: "fake0" },
+  ]);
 });

@@ -1,15 +1,7 @@
 import type { InboundRtpStats, OutboundRtpStats, PeerStats, TransportStats } from "../native/index.ts";
-import { parseCandidate } from "./sdp/candidates.ts";
 import { writtenName } from "./sdp/codecs.ts";
+import { type Identified, TRANSPORT_ID, type TransportObject, transportObjects } from "./transportStats.ts";
 import type { MediaKind, SdpCodec, Transceiver } from "./types.ts";
-
-/** What every object of a report has. Times in seconds and ids as WebRTC's statistics have them. */
-interface Identified<Type extends string> {
-  id: string;
-  type: Type;
-  /** Milliseconds since 1970. */
-  timestamp: number;
-}
 
 interface CodecStats extends Identified<"codec"> {
   transportId: string;
@@ -61,70 +53,18 @@ interface RemoteInboundRtpStreamStats extends Identified<"remote-inbound-rtp"> {
   fractionLost: number;
 }
 
-interface TransportStatsObject extends Identified<"transport"> {
-  bytesSent: number;
-  bytesReceived: number;
-  packetsSent: number;
-  packetsReceived: number;
-  iceState: string;
-  dtlsState: string;
-  dtlsRole: string;
-  tlsVersion: string;
-  dtlsCipher: string;
-  srtpCipher: string;
-  selectedCandidatePairId?: string;
-  /** Ours: what the transport and the engine dropped, by reason. */
-  drops: Record<string, number>;
-}
-
-interface CandidatePairStats extends Identified<"candidate-pair"> {
-  transportId: string;
-  localCandidateId: string;
-  remoteCandidateId: string;
-  state: "succeeded";
-  nominated: true;
-  bytesSent: number;
-  bytesReceived: number;
-  packetsSent: number;
-  packetsReceived: number;
-}
-
-interface CandidateStats extends Identified<"local-candidate" | "remote-candidate"> {
-  transportId: string;
-  address: string;
-  port: number;
-  protocol: string;
-  candidateType: string;
-  priority: number;
-  foundation: string;
-}
-
-interface DataChannelStats extends Identified<"data-channel"> {
-  label: string;
-  dataChannelIdentifier: number;
-  state: string;
-  messagesSent: number;
-  messagesReceived: number;
-  bytesSent: number;
-  bytesReceived: number;
-  /** Ours: bytes that wait to be sent. */
-  bufferedAmount: number;
-}
-
 type StatsObject =
   | CodecStats
   | InboundRtpStreamStats
   | OutboundRtpStreamStats
   | RemoteInboundRtpStreamStats
-  | TransportStatsObject
-  | CandidatePairStats
-  | CandidateStats
-  | DataChannelStats;
+  | TransportObject;
 
-/** The statistics of a session, in the shape of "Identifiers for WebRTC's Statistics API". */
+/**
+ * The statistics of a session, in the shape of "Identifiers for WebRTC's Statistics API" (webrtc-stats). What is given
+ * of its dictionaries for the connection, and why the rest is not: docs/statistics.md.
+ */
 export type StatsReport = StatsObject[];
-
-const TRANSPORT_ID = "T";
 
 /** Puts the figures of engine and transport together; ids stay the same from report to report. */
 export function buildReport(
@@ -138,12 +78,7 @@ export function buildReport(
     ...peer.inbound.map((stream) => inbound(stream, codecs, transceivers, timestamp)),
     ...peer.outbound.flatMap((stream) => outbound(stream, codecs, timestamp)),
   ];
-  return [
-    ...codecs.objects,
-    ...streams,
-    ...transportObjects(peer, transport, timestamp),
-    ...transport.channels.map((channel) => dataChannel(channel, timestamp)),
-  ];
+  return [...codecs.objects, ...streams, ...transportObjects(peer, transport, timestamp)];
 }
 
 /** The codec objects of the payload types that some stream uses. */
@@ -245,56 +180,4 @@ function outbound(
     fractionLost: stream.remoteFractionLost,
   };
   return [local, remote];
-}
-
-function transportObjects(
-  peer: PeerStats,
-  stats: TransportStats,
-  timestamp: number,
-): (TransportStatsObject | CandidatePairStats | CandidateStats)[] {
-  const { bytesSent, bytesReceived, packetsSent, packetsReceived } = stats;
-  const traffic = { bytesSent, bytesReceived, packetsSent, packetsReceived };
-  const local = candidate("local-candidate", stats.localCandidate, timestamp);
-  const remote = candidate("remote-candidate", stats.remoteCandidate, timestamp);
-  const pair: CandidatePairStats | null =
-    local && remote
-      ? {
-          id: "P",
-          type: "candidate-pair",
-          timestamp,
-          transportId: TRANSPORT_ID,
-          localCandidateId: local.id,
-          remoteCandidateId: remote.id,
-          state: "succeeded",
-          nominated: true,
-          ...traffic,
-        }
-      : null;
-  const { iceState, dtlsState, dtlsRole, tlsVersion, dtlsCipher, srtpCipher } = stats;
-  return [
-    {
-      id: TRANSPORT_ID,
-      type: "transport",
-      timestamp,
-      ...traffic,
-      ...{ iceState, dtlsState, dtlsRole, tlsVersion, dtlsCipher, srtpCipher },
-      ...(pair ? { selectedCandidatePairId: pair.id } : {}),
-      drops: { ...stats.drops, ...peer.drops },
-    },
-    ...[pair, local, remote].filter((one) => one !== null),
-  ];
-}
-
-function candidate(type: CandidateStats["type"], text: string, timestamp: number): CandidateStats | null {
-  const parsed = parseCandidate(text);
-  if (!parsed) return null;
-  const { address, port, protocol, priority, foundation } = parsed;
-  const id = `${type === "local-candidate" ? "L" : "M"}${foundation}-${address}-${port}`;
-  const common = { id, type, timestamp, transportId: TRANSPORT_ID, candidateType: parsed.type };
-  return { ...common, address, port, protocol, priority, foundation };
-}
-
-function dataChannel(channel: TransportStats["channels"][number], timestamp: number): DataChannelStats {
-  const { channel: number, id, ...figures } = channel;
-  return { ...figures, id: `D${number}`, type: "data-channel", timestamp, dataChannelIdentifier: id };
 }

@@ -40,9 +40,9 @@ void onThread(const Napi::CallbackInfo& info, Work work) {
 }
 
 Napi::Value transportCreate(const Napi::CallbackInfo& info) {
-  const transport::TransportOptions options = readOptions(info[0].As<Napi::Object>());
   uint32_t handle = 0;
   try {
+    const transport::TransportOptions options = readOptions(info[0].As<Napi::Object>());
     TransportEnvironment::of(info.Env()).create(options, info[1].As<Napi::Function>(), handle);
   } catch (const InvalidParameters& error) {
     throwInvalid(info.Env(), error);
@@ -166,6 +166,10 @@ Napi::Value transportStats(const Napi::CallbackInfo& info) {
   return writeStats(info.Env(), stats);
 }
 
+Napi::Value transportSinceLastPacket(const Napi::CallbackInfo& info) {
+  return Napi::Number::New(info.Env(), static_cast<double>(objectOf(info).transport->sinceLastPacketMs()));
+}
+
 void transportClose(const Napi::CallbackInfo& info) {
   if (TransportEnvironment* environment = TransportEnvironment::find(info.Env())) {
     environment->close(info[0].As<Napi::Number>().Uint32Value());
@@ -198,6 +202,7 @@ void registerTransport(Napi::Env env, Napi::Object exports) {
   add("transportProbe", transportProbe);
   add("transportCloseChannel", transportCloseChannel);
   add("transportStats", transportStats);
+  add("transportSinceLastPacket", transportSinceLastPacket);
   add("transportClose", transportClose);
   add("transportHandles", transportHandles);
 }

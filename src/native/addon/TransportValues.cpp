@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <array>
 
+#include "../transport/Certificate.hpp"
+
 namespace troupe::addon {
 
 namespace {
@@ -63,6 +65,7 @@ Napi::Object writeChannel(Napi::Env env, const transport::ChannelStats& channel)
   Napi::Object object = Napi::Object::New(env);
   object.Set("channel", channel.channel);
   object.Set("label", channel.label);
+  object.Set("protocol", channel.protocol);
   object.Set("id", channel.id);
   object.Set("state", channel.state);
   object.Set("messagesSent", static_cast<double>(channel.messagesSent));
@@ -71,6 +74,42 @@ Napi::Object writeChannel(Napi::Env env, const transport::ChannelStats& channel)
   object.Set("bytesReceived", static_cast<double>(channel.bytesReceived));
   object.Set("bufferedAmount", static_cast<double>(channel.bufferedAmount));
   return object;
+}
+
+void writeTraffic(Napi::Object& object, const transport::Traffic& traffic) {
+  object.Set("bytesSent", static_cast<double>(traffic.bytesSent));
+  object.Set("bytesReceived", static_cast<double>(traffic.bytesReceived));
+  object.Set("packetsSent", static_cast<double>(traffic.packetsSent));
+  object.Set("packetsReceived", static_cast<double>(traffic.packetsReceived));
+  object.Set("packetsDiscardedOnSend", static_cast<double>(traffic.packetsDiscardedOnSend));
+  object.Set("bytesDiscardedOnSend", static_cast<double>(traffic.bytesDiscardedOnSend));
+}
+
+Napi::Object writeCertificate(Napi::Env env, const transport::CertificateStats& certificate) {
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("fingerprint", certificate.fingerprint);
+  object.Set("fingerprintAlgorithm", certificate.fingerprintAlgorithm);
+  object.Set("base64Certificate", certificate.base64Certificate);
+  return object;
+}
+
+Napi::Array writeCandidates(Napi::Env env, const std::vector<transport::CandidateStats>& candidates) {
+  Napi::Array list = Napi::Array::New(env, candidates.size());
+  for (size_t i = 0; i < candidates.size(); ++i) {
+    Napi::Object object = Napi::Object::New(env);
+    object.Set("candidate", candidates[i].candidate);
+    object.Set("url", candidates[i].url);
+    object.Set("relayProtocol", candidates[i].relayProtocol);
+    list.Set(static_cast<uint32_t>(i), object);
+  }
+  return list;
+}
+
+void readCertificate(const Napi::Object& object, transport::TransportOptions& options) {
+  const Napi::Value value = object.Get("certificate");
+  if (!value.IsObject()) return;
+  const Napi::Object pem = value.As<Napi::Object>();
+  options.certificate = transport::Certificate::fromPem(readText(pem, "certificate"), readText(pem, "key"));
 }
 
 void readFilter(const Napi::Object& object, transport::AddressFilter& filter) {
@@ -111,6 +150,7 @@ transport::TransportOptions readOptions(const Napi::Object& object) {
     options.tls.certificateAuthorities = readText(tls.As<Napi::Object>(), "certificateAuthorities");
     options.tls.insecure = readFlag(tls.As<Napi::Object>(), "insecure", false);
   }
+  readCertificate(object, options);
   std::array<uint16_t, 2> range{};
   size_t index = 0;
   readList(object, "portRange", [&](Napi::Value value) {
@@ -171,18 +211,31 @@ Napi::Object writeStats(Napi::Env env, const transport::TransportStats& stats) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("state", kStates[static_cast<size_t>(stats.state)]);
   object.Set("iceState", stats.iceState);
+  object.Set("iceRole", stats.iceRole);
+  object.Set("iceLocalUsernameFragment", stats.iceLocalUsernameFragment);
+  object.Set("iceRemoteUsernameFragment", stats.iceRemoteUsernameFragment);
   object.Set("dtlsState", stats.dtlsState);
   object.Set("dtlsRole", stats.dtlsRole);
   object.Set("srtpCipher", stats.srtpCipher);
   object.Set("dtlsCipher", stats.dtlsCipher);
   object.Set("tlsVersion", stats.tlsVersion);
-  object.Set("bytesSent", static_cast<double>(stats.bytesSent));
-  object.Set("bytesReceived", static_cast<double>(stats.bytesReceived));
-  object.Set("packetsSent", static_cast<double>(stats.packetsSent));
-  object.Set("packetsReceived", static_cast<double>(stats.packetsReceived));
+  object.Set("localCertificate", writeCertificate(env, stats.localCertificate));
+  object.Set("remoteCertificate", writeCertificate(env, stats.remoteCertificate));
+  writeTraffic(object, stats.traffic);
+  Napi::Object pair = Napi::Object::New(env);
+  writeTraffic(pair, stats.pairTraffic);
+  object.Set("pair", pair);
+  object.Set("selectedCandidatePairChanges", stats.selectedCandidatePairChanges);
   object.Set("sinceLastPacketMs", static_cast<double>(stats.sinceLastPacketMs));
+  object.Set("sinceLastSentPacketMs", static_cast<double>(stats.sinceLastSentPacketMs));
   object.Set("localCandidate", stats.localCandidate);
   object.Set("remoteCandidate", stats.remoteCandidate);
+  object.Set("localCandidateUfrag", stats.localCandidateUfrag);
+  object.Set("remoteCandidateUfrag", stats.remoteCandidateUfrag);
+  object.Set("localCandidates", writeCandidates(env, stats.localCandidates));
+  object.Set("remoteCandidates", writeCandidates(env, stats.remoteCandidates));
+  object.Set("dataChannelsOpened", stats.dataChannelsOpened);
+  object.Set("dataChannelsClosed", stats.dataChannelsClosed);
   Napi::Object drops = Napi::Object::New(env);
   for (const auto& [reason, count] : stats.drops) drops.Set(reason, static_cast<double>(count));
   object.Set("drops", drops);

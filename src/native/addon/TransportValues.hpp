@@ -3,7 +3,7 @@
 
 #include <napi.h>
 
-#include "../transport/Types.hpp"
+#include "../transport/Statistics.hpp"
 
 namespace troupe::addon {
 

@@ -93,7 +93,7 @@ void DataChannels::open(uint32_t handle, const std::string& label, const Channel
 
 void DataChannels::announce(Channel& channel) {
   if (channel.options.id >= 0) {
-    channel.state = State::open;
+    setOpen(channel);
     listener_.onChannelOpen(channel.handle);
     return;
   }
@@ -201,7 +201,7 @@ void DataChannels::onSctpMessage(uint16_t stream, uint32_t protocolId, std::vect
   channel->bytesReceived += data.size();
   if (channel->state == State::connecting) {
     // The far side's ACK may come behind its first unordered message.
-    channel->state = State::open;
+    setOpen(*channel);
     listener_.onChannelOpen(channel->handle);
   }
   listener_.onChannelMessage(channel->handle, std::move(data), isBinary);
@@ -211,7 +211,7 @@ void DataChannels::onDcep(uint16_t stream, const std::vector<uint8_t>& message) 
   Channel* channel = byStream(stream);
   if (isDcepAck(message)) {
     if (!channel || channel->state != State::connecting) return;
-    channel->state = State::open;
+    setOpen(*channel);
     return listener_.onChannelOpen(channel->handle);
   }
   const std::optional<DcepOpen> open = readDcepOpen(message);
@@ -230,7 +230,7 @@ void DataChannels::acceptChannel(uint16_t stream, const DcepOpen& open) {
   channel.label = open.label;
   channel.options = open.options;
   channel.options.id = stream;
-  channel.state = State::open;
+  setOpen(channel);
   channel.gauge = std::make_shared<ChannelGauge>();
   channel.gauge->setMaximumMessageBytes(remoteMaximumMessageBytes_);
   enqueue(channel, kDcep, writeDcepAck(), 0);
@@ -271,9 +271,16 @@ void DataChannels::closeAll() {
   for (auto& [handle, channel] : channels) reportClosed(channel);
 }
 
+void DataChannels::setOpen(Channel& channel) {
+  channel.state = State::open;
+  channel.wasOpen = true;
+  ++opened_;
+}
+
 void DataChannels::reportClosed(Channel& channel) {
   if (channel.isClosedReported) return;
   channel.isClosedReported = true;
+  if (channel.wasOpen) ++closed_;
   listener_.onChannelClosed(channel.handle);
 }
 
@@ -293,7 +300,7 @@ std::vector<ChannelStats> DataChannels::stats() const {
   static constexpr std::array kStates = {"connecting", "open", "closing"};
   std::vector<ChannelStats> all;
   for (const auto& [handle, channel] : channels_) {
-    all.push_back({handle, channel.label, channel.options.id, kStates[static_cast<size_t>(channel.state)],
+    all.push_back({handle, channel.label, channel.options.protocol, channel.options.id, kStates[static_cast<size_t>(channel.state)],
                    channel.messagesSent, channel.messagesReceived, channel.bytesSent, channel.bytesReceived,
                    channel.gauge->buffered()});
   }

@@ -12,6 +12,7 @@
 #include "Drops.hpp"
 #include "IoThread.hpp"
 #include "SctpAssociation.hpp"
+#include "Statistics.hpp"
 #include "Types.hpp"
 
 namespace troupe::transport {
@@ -60,6 +61,9 @@ class DataChannels : private SctpListener {
   /** Asks the far side for a packet, where there is an association. */
   void probe();
   std::vector<ChannelStats> stats() const;
+  /** How many channels came to be open, and how many of those no longer are. */
+  uint32_t opened() const { return opened_; }
+  uint32_t closed() const { return closed_; }
 
  private:
   enum class State { connecting, open, closing };
@@ -76,6 +80,7 @@ class DataChannels : private SctpListener {
     bool isIncomingReset = false;
     bool isResetRequested = false;
     bool isClosedReported = false;
+    bool wasOpen = false;
     uint64_t messagesSent = 0;
     uint64_t messagesReceived = 0;
     uint64_t bytesSent = 0;
@@ -104,6 +109,7 @@ class DataChannels : private SctpListener {
   void acceptChannel(uint16_t stream, const DcepOpen& open);
   void enqueue(Channel& channel, uint32_t protocolId, std::vector<uint8_t> data, size_t reserved);
   void flush();
+  void setOpen(Channel& channel);
   void reportClosed(Channel& channel);
   void resetWhenFlushed(Channel& channel);
   void closeAll();
@@ -122,6 +128,8 @@ class DataChannels : private SctpListener {
   bool isDtlsClient_ = false;
   bool isFlushing_ = false;
   size_t remoteMaximumMessageBytes_ = 0;
+  uint32_t opened_ = 0;
+  uint32_t closed_ = 0;
   std::map<uint32_t, Channel> channels_;
   std::deque<Outgoing> queue_;
 };

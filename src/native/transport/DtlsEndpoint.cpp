@@ -5,8 +5,9 @@
 #include <sys/time.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <utility>
 
-#include "Certificate.hpp"
 #include "SrtpSession.hpp"
 
 namespace troupe::transport {
@@ -77,7 +78,6 @@ const BIO_METHOD* DtlsEndpoint::writeMethod() {
 }
 
 SSL_CTX* DtlsEndpoint::makeContext() {
-  const Certificate& certificate = Certificate::ofProcess();
   SSL_CTX* context = SSL_CTX_new(DTLS_method());
   SSL_CTX_set_min_proto_version(context, DTLS1_2_VERSION);
   SSL_CTX_set_options(context, SSL_OP_NO_QUERY_MTU | SSL_OP_NO_TICKET | SSL_OP_NO_RENEGOTIATION);
@@ -89,8 +89,6 @@ SSL_CTX* DtlsEndpoint::makeContext() {
                           "ECDHE-ECDSA-AES256-GCM-SHA384:ECDHE-RSA-AES256-GCM-SHA384:"
                           "ECDHE-ECDSA-CHACHA20-POLY1305:ECDHE-RSA-CHACHA20-POLY1305");
   SSL_CTX_set1_groups_list(context, "X25519:P-256:P-384");
-  SSL_CTX_use_certificate(context, certificate.x509());
-  SSL_CTX_use_PrivateKey(context, certificate.key());
   SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   SSL_CTX_set_cert_verify_callback(context, verifyCertificate, nullptr);
   SSL_CTX_set_tlsext_use_srtp(context, SrtpSession::profiles().c_str());
@@ -98,13 +96,18 @@ SSL_CTX* DtlsEndpoint::makeContext() {
 }
 
 SSL_CTX* DtlsEndpoint::sharedContext() {
-  // Never freed, like the certificate in it.
+  // Never freed: threads of other environments may use it until the process ends.
   static SSL_CTX* context = makeContext();
   return context;
 }
 
-DtlsEndpoint::DtlsEndpoint(IoThread& thread, DtlsListener& listener)
-    : listener_(listener), timer_(thread, [this] { onTimer(); }), ssl_(SSL_new(sharedContext())) {
+DtlsEndpoint::DtlsEndpoint(IoThread& thread, std::shared_ptr<const Certificate> certificate, DtlsListener& listener)
+    : certificate_(std::move(certificate)),
+      listener_(listener),
+      timer_(thread, [this] { onTimer(); }),
+      ssl_(SSL_new(sharedContext())) {
+  SSL_use_certificate(ssl_, certificate_->x509());
+  SSL_use_PrivateKey(ssl_, certificate_->key());
   BIO* reader = BIO_new(BIO_s_mem());
   BIO_set_mem_eof_return(reader, -1);
   BIO* writer = BIO_new(writeMethod());
@@ -258,11 +261,19 @@ int DtlsEndpoint::verifyCertificate(X509_STORE_CTX* store, void*) {
 }
 
 std::string DtlsEndpoint::cipher() const {
-  return state_ == State::connected ? SSL_get_cipher_name(ssl_) : "";
+  const SSL_CIPHER* cipher = state_ == State::connected ? SSL_get_current_cipher(ssl_) : nullptr;
+  return cipher ? SSL_CIPHER_standard_name(cipher) : "";
 }
 
 std::string DtlsEndpoint::version() const {
-  return state_ == State::connected ? SSL_get_version(ssl_) : "";
+  if (state_ != State::connected) return "";
+  char text[5] = "";
+  std::snprintf(text, sizeof text, "%04X", static_cast<unsigned int>(SSL_version(ssl_)) & 0xffff);
+  return text;
+}
+
+CertificateStats DtlsEndpoint::remoteCertificate() const {
+  return describeCertificate(state_ == State::connected ? SSL_get0_peer_certificate(ssl_) : nullptr);
 }
 
 }  // namespace troupe::transport

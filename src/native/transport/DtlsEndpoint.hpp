@@ -5,10 +5,12 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "Certificate.hpp"
 #include "IoThread.hpp"
 #include "IoTimer.hpp"
 
@@ -42,7 +44,7 @@ class DtlsEndpoint {
  public:
   enum class State { fresh, connecting, connected, closed, failed };
 
-  DtlsEndpoint(IoThread& thread, DtlsListener& listener);
+  DtlsEndpoint(IoThread& thread, std::shared_ptr<const Certificate> certificate, DtlsListener& listener);
   ~DtlsEndpoint();
   DtlsEndpoint(const DtlsEndpoint&) = delete;
   DtlsEndpoint& operator=(const DtlsEndpoint&) = delete;
@@ -58,8 +60,12 @@ class DtlsEndpoint {
 
   State state() const { return state_; }
   bool isClient() const { return isClient_; }
+  const Certificate& certificate() const { return *certificate_; }
+  /** The name of the cipher suite in IANA's registry. */
   std::string cipher() const;
+  /** The two bytes of the version in hexadecimal: `FEFD`. */
   std::string version() const;
+  CertificateStats remoteCertificate() const;
 
  private:
   void advance();
@@ -74,6 +80,7 @@ class DtlsEndpoint {
   static SSL_CTX* makeContext();
   static const BIO_METHOD* writeMethod();
 
+  const std::shared_ptr<const Certificate> certificate_;
   DtlsListener& listener_;
   IoTimer timer_;
   SSL* ssl_;

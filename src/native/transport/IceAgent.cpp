@@ -90,6 +90,7 @@ IceAgent::IceAgent(IoThread& thread, const TransportOptions& options, IceListene
   readCredentials();
   g_signal_connect(agent_, "new-candidate-full", G_CALLBACK(onNewCandidate), this);
   g_signal_connect(agent_, "candidate-gathering-done", G_CALLBACK(onGatheringDone), this);
+  g_signal_connect(agent_, "new-selected-pair-full", G_CALLBACK(onNewSelectedPair), this);
   g_signal_connect(agent_, "component-state-changed", G_CALLBACK(onComponentState), this);
   // Relays and TCP bring sockets of their own at any time: then the loop watches them itself.
   if (!hasRelays(options.iceServers) && !iceTcp_) receiveContext_ = g_main_context_new();
@@ -147,6 +148,7 @@ void IceAgent::addLocalAddresses() {
 void IceAgent::addServer(const IceServer& server, const std::string& url, const TlsTrust& trust) {
   const std::optional<IceServerUrl> parsed = parseIceServerUrl(url);
   if (!parsed) return;
+  servers_.push_back({url, parsed->host, parsed->port, parsed->kind});
   switch (parsed->kind) {
     case IceServerUrl::Kind::stun:
       g_object_set(agent_, "stun-server", parsed->host.c_str(), "stun-server-port", guint{parsed->port}, nullptr);
@@ -158,7 +160,9 @@ void IceAgent::addServer(const IceServer& server, const std::string& url, const 
     case IceServerUrl::Kind::turnTls:
       bridges_.push_back(std::make_unique<TlsBridge>(thread_, parsed->host, parsed->port, trust,
                                                      [this] { listener_.onRelayTlsFailed(); }));
-      addRelay(server, "127.0.0.1", bridges_.back()->localPort(), true);
+      servers_.back().host = "127.0.0.1";
+      servers_.back().port = bridges_.back()->localPort();
+      addRelay(server, servers_.back().host, servers_.back().port, true);
       break;
   }
 }
@@ -213,11 +217,16 @@ std::vector<std::string> IceAgent::localCandidates() const {
   return candidates;
 }
 
-std::string IceAgent::describe(NiceCandidate* candidate) const {
+std::string IceAgent::describeRemote(NiceCandidate* candidate) const {
   gchar* line = nice_agent_generate_local_candidate_sdp(agent_, candidate);
   std::string text = line ? line : "";
   g_free(line);
   if (text.starts_with("a=")) text.erase(0, 2);
+  return text;
+}
+
+std::string IceAgent::describe(NiceCandidate* candidate) const {
+  std::string text = describeRemote(candidate);
   if (candidate->type == NICE_CANDIDATE_TYPE_HOST) {
     for (const auto& [local, external] : externalAddresses_) text = withAddress(text, local, external);
   }
@@ -309,7 +318,74 @@ IceAgent::SelectedPair IceAgent::selectedPair() const {
   NiceCandidate* local = nullptr;
   NiceCandidate* remote = nullptr;
   if (!nice_agent_get_selected_pair(agent_, stream_, kComponent, &local, &remote)) return {};
-  return {describe(local), describe(remote)};
+  return {describe(local), describeRemote(remote), selected_.localUfrag, selected_.remoteUfrag};
+}
+
+bool IceAgent::isControlling() const {
+  gboolean controlling = FALSE;
+  g_object_get(agent_, "controlling-mode", &controlling, nullptr);
+  return controlling == TRUE;
+}
+
+std::vector<CandidateStats> IceAgent::localCandidateStats() const {
+  std::vector<CandidateStats> stats;
+  GSList* list = nice_agent_get_local_candidates(agent_, stream_, kComponent);
+  for (GSList* item = list; item; item = item->next) stats.push_back(statsOf(static_cast<NiceCandidate*>(item->data)));
+  g_slist_free_full(list, reinterpret_cast<GDestroyNotify>(nice_candidate_free));
+  return stats;
+}
+
+std::vector<CandidateStats> IceAgent::remoteCandidateStats() const {
+  std::vector<CandidateStats> stats;
+  GSList* list = nice_agent_get_remote_candidates(agent_, stream_, kComponent);
+  for (GSList* item = list; item; item = item->next) {
+    stats.push_back({describeRemote(static_cast<NiceCandidate*>(item->data)), "", ""});
+  }
+  g_slist_free_full(list, reinterpret_cast<GDestroyNotify>(nice_candidate_free));
+  return stats;
+}
+
+CandidateStats IceAgent::statsOf(NiceCandidate* candidate) const {
+  CandidateStats stats;
+  stats.candidate = describe(candidate);
+  const Server* server = serverOf(candidate);
+  if (!server) return stats;
+  stats.url = server->url;
+  if (candidate->type != NICE_CANDIDATE_TYPE_RELAYED) return stats;
+  static constexpr const char* kProtocols[] = {"", "udp", "tcp", "tls"};
+  stats.relayProtocol = kProtocols[static_cast<size_t>(server->kind)];
+  return stats;
+}
+
+const IceAgent::Server* IceAgent::serverOf(const NiceCandidate* candidate) const {
+  const bool isRelay = candidate->type == NICE_CANDIDATE_TYPE_RELAYED;
+  if (!isRelay && candidate->type != NICE_CANDIDATE_TYPE_SERVER_REFLEXIVE) return nullptr;
+  NiceAddress address;
+  if (isRelay) {
+    nice_candidate_relay_address(candidate, &address);
+  } else if (!nice_candidate_stun_server_address(candidate, &address)) {
+    return nullptr;
+  }
+  char host[NICE_ADDRESS_STRING_LEN] = "";
+  nice_address_to_string(&address, host);
+  // A server that was given by its name is told by its port; where that says nothing, no server is named.
+  const Server* byPort = nullptr;
+  size_t count = 0;
+  for (const Server& server : servers_) {
+    if (isRelay != (server.kind != IceServerUrl::Kind::stun) || server.port != nice_address_get_port(&address)) continue;
+    if (server.host == host) return &server;
+    byPort = &server;
+    ++count;
+  }
+  return count == 1 ? byPort : nullptr;
+}
+
+void IceAgent::onSelected(NiceCandidate* local, NiceCandidate* remote) {
+  SelectedPair pair = {describe(local), describeRemote(remote), ufrag_, remoteUfrag_};
+  // The same pair is told again when its nomination is confirmed.
+  if (pair == selected_) return;
+  selected_ = std::move(pair);
+  listener_.onSelectedPair();
 }
 
 bool IceAgent::isPathLost(const std::vector<std::string>& machineAddresses) const {
@@ -333,6 +409,10 @@ void IceAgent::onNewCandidate(NiceAgent*, NiceCandidate* candidate, gpointer sel
 
 void IceAgent::onGatheringDone(NiceAgent*, guint, gpointer self) {
   static_cast<IceAgent*>(self)->listener_.onGathered();
+}
+
+void IceAgent::onNewSelectedPair(NiceAgent*, guint, guint, NiceCandidate* local, NiceCandidate* remote, gpointer self) {
+  static_cast<IceAgent*>(self)->onSelected(local, remote);
 }
 
 void IceAgent::onComponentState(NiceAgent*, guint, guint, guint state, gpointer self) {

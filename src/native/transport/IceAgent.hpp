@@ -9,7 +9,9 @@
 #include <vector>
 
 #include "IoThread.hpp"
+#include "IceServerUrl.hpp"
 #include "IoTimer.hpp"
+#include "Statistics.hpp"
 #include "TlsBridge.hpp"
 #include "Types.hpp"
 
@@ -25,6 +27,8 @@ class IceListener {
   virtual void onLocalCandidate(const std::string& candidate) = 0;
   virtual void onGathered() = 0;
   virtual void onIceState(IceState state) = 0;
+  /** Another pair of candidates than before, or the first, is sent by. */
+  virtual void onSelectedPair() = 0;
   /** The listener may write into `data` until it returns. */
   virtual void onDatagram(uint8_t* data, size_t size) = 0;
   /** A relay's TLS was not to be had or not believed. */
@@ -68,8 +72,17 @@ class IceAgent {
   struct SelectedPair {
     std::string local;
     std::string remote;
+    /** Of the credentials that it was found with. */
+    std::string localUfrag;
+    std::string remoteUfrag;
+    bool operator==(const SelectedPair&) const = default;
   };
   SelectedPair selectedPair() const;
+  /** The role of now: a conflict of roles changes it. */
+  bool isControlling() const;
+  const std::string& remoteUfrag() const { return remoteUfrag_; }
+  std::vector<CandidateStats> localCandidateStats() const;
+  std::vector<CandidateStats> remoteCandidateStats() const;
 
   /** The addresses of this machine that its sockets are on. */
   const std::vector<std::string>& addresses() const { return addresses_; }
@@ -77,6 +90,14 @@ class IceAgent {
   bool isPathLost(const std::vector<std::string>& machineAddresses) const;
 
  private:
+  /** A STUN or TURN server as libnice has it: one behind TLS stands on loopback for it. */
+  struct Server {
+    std::string url;
+    std::string host;
+    uint16_t port;
+    IceServerUrl::Kind kind;
+  };
+
   void setUp(const TransportOptions& options);
   void addServer(const IceServer& server, const std::string& url, const TlsTrust& trust);
   void addRelay(const IceServer& server, const std::string& host, uint16_t port, bool isTcp);
@@ -85,6 +106,10 @@ class IceAgent {
   bool readSockets();
   void readCredentials();
   std::string describe(NiceCandidate* candidate) const;
+  std::string describeRemote(NiceCandidate* candidate) const;
+  CandidateStats statsOf(NiceCandidate* candidate) const;
+  const Server* serverOf(const NiceCandidate* candidate) const;
+  void onSelected(NiceCandidate* local, NiceCandidate* remote);
   bool checkCandidate(const std::string& candidate);
   void checkAnew();
   void lookForPath();
@@ -93,6 +118,8 @@ class IceAgent {
 
   static void onNewCandidate(NiceAgent*, NiceCandidate* candidate, gpointer self);
   static void onGatheringDone(NiceAgent*, guint stream, gpointer self);
+  static void onNewSelectedPair(NiceAgent*, guint stream, guint component, NiceCandidate* local, NiceCandidate* remote,
+                                gpointer self);
   static void onComponentState(NiceAgent*, guint stream, guint component, guint state, gpointer self);
   static void onReceived(NiceAgent*, guint stream, guint component, guint size, gchar* data, gpointer self);
 
@@ -103,6 +130,7 @@ class IceAgent {
   const std::map<std::string, std::string> externalAddresses_;
   const bool iceTcp_;
   std::vector<std::unique_ptr<TlsBridge>> bridges_;
+  std::vector<Server> servers_;
   /** Of the sockets alone, so that only those of an agent with something to read are looked at; null with relays or TCP. */
   GMainContext* receiveContext_ = nullptr;
   std::vector<int> watchedSockets_;
@@ -116,6 +144,8 @@ class IceAgent {
   /** From a restart of this side until the far side's new credentials are known. */
   bool hasRestarted_ = false;
   bool hasHadPath_ = false;
+  /** As it was selected. */
+  SelectedPair selected_;
   /** When the checks began that run now, or something came last, whichever is later. */
   int64_t lastSignUs_ = 0;
   IoTimer silence_;

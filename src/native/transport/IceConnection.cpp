@@ -90,10 +90,13 @@ void IceConnection::onIceState(Path& path, IceState state) {
 void IceConnection::moveToNext() {
   endOldPath();
   old_ = current_;
-  std::lock_guard lock(currentMutex_);
-  current_ = std::move(next_);
-  next_.reset();
+  {
+    std::lock_guard lock(currentMutex_);
+    current_ = std::move(next_);
+    next_.reset();
+  }
   oldPathTimer_.set(kOldPathMs);
+  listener_.onSelectedPair();
 }
 
 void IceConnection::endOldPath() {

@@ -47,7 +47,8 @@ class IceConnection {
   /** From any thread. False when nothing was sent. */
   bool send(const uint8_t* data, size_t size);
 
-  IceAgent::SelectedPair selectedPair() const { return current_->agent.selectedPair(); }
+  /** Of the path that datagrams take. */
+  const IceAgent& agent() const { return current_->agent; }
 
   /** The addresses of this machine that the latest sockets are on. */
   const std::vector<std::string>& addresses() const { return latest().agent.addresses(); }
@@ -67,6 +68,9 @@ class IceConnection {
     void onLocalCandidate(const std::string& candidate) override { owner.onLocalCandidate(*this, candidate); }
     void onGathered() override { owner.onGathered(*this); }
     void onIceState(IceState state) override { owner.onIceState(*this, state); }
+    void onSelectedPair() override {
+      if (this == owner.current_.get()) owner.listener_.onSelectedPair();
+    }
     void onDatagram(uint8_t* data, size_t size) override { owner.listener_.onDatagram(data, size); }
     void onRelayTlsFailed() override { owner.listener_.onRelayTlsFailed(); }
 

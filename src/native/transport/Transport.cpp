@@ -29,7 +29,8 @@ Transport::Transport(IoThread& thread, const TransportOptions& options, Transpor
       listener_(&listener),
       controlling_(options.controlling),
       ice_(thread, options, *this),
-      dtls_(std::make_unique<DtlsEndpoint>(thread, static_cast<DtlsListener&>(*this))),
+      dtls_(std::make_unique<DtlsEndpoint>(thread, options.certificate ? options.certificate : Certificate::ofProcess(),
+                                           static_cast<DtlsListener&>(*this))),
       channels_(std::make_unique<DataChannels>(thread, drops_, static_cast<ChannelListener&>(*this),
                                                [this](const uint8_t* data, size_t size) {
                                                  if (dtls_) dtls_->send(data, size);
@@ -48,7 +49,7 @@ TransportParameters Transport::localParameters() {
     local.setup = remoteKnown_ && remote_.setup == Setup::active ? Setup::passive : Setup::active;
   }
   local.fingerprintAlgorithm = "sha-256";
-  local.fingerprint = Certificate::ofProcess().fingerprint();
+  if (dtls_) local.fingerprint = dtls_->certificate().fingerprint();
   if (state_ != TransportState::closed) local.candidates = ice_.localCandidates();
   local.maxMessageSize = kMaximumMessageBytes;
   local.sctpPort = kSctpPort;
@@ -257,12 +258,23 @@ bool Transport::sendProtected(const uint8_t* data, size_t size, Protect protect)
   }
   std::array<uint8_t, kMaximumPacketBytes + SrtpSession::kTrailerBytes> buffer;
   std::memcpy(buffer.data(), data, size);
-  if (!(srtp_.get()->*protect)(buffer.data(), size) || !ice_.send(buffer.data(), size)) {
+  if (!(srtp_.get()->*protect)(buffer.data(), size)) {
     drops_.count(Drop::sendFailed);
+    return false;
+  }
+  return sendDatagram(buffer.data(), size);
+}
+
+bool Transport::sendDatagram(const uint8_t* data, size_t size) {
+  if (!ice_.send(data, size)) {
+    drops_.count(Drop::sendFailed);
+    packetsDiscarded_.fetch_add(1, std::memory_order_relaxed);
+    bytesDiscarded_.fetch_add(size, std::memory_order_relaxed);
     return false;
   }
   packetsSent_.fetch_add(1, std::memory_order_relaxed);
   bytesSent_.fetch_add(size, std::memory_order_relaxed);
+  lastSentUs_.store(g_get_monotonic_time(), std::memory_order_relaxed);
   return true;
 }
 
@@ -346,15 +358,12 @@ void Transport::onIceState(IceState state) {
   updateConnected();
 }
 
-bool Transport::sendDtls(const uint8_t* data, size_t size) {
-  if (ice_.send(data, size)) {
-    packetsSent_.fetch_add(1, std::memory_order_relaxed);
-    bytesSent_.fetch_add(size, std::memory_order_relaxed);
-    return true;
-  }
-  drops_.count(Drop::sendFailed);
-  return false;
+void Transport::onSelectedPair() {
+  ++selectedPairChanges_;
+  earlierPairs_ = traffic();
 }
+
+bool Transport::sendDtls(const uint8_t* data, size_t size) { return sendDatagram(data, size); }
 
 void Transport::onDtlsConnected(const SrtpKeys& keys) {
   if (!keys.profile.empty()) {
@@ -445,34 +454,6 @@ void Transport::onChannelLow(uint32_t channel) {
 void Transport::onChannelClosed(uint32_t channel) {
   if (channels_) addUntaken(0);
   if (listener_) listener_->onChannelClosed(channel);
-}
-
-TransportStats Transport::stats() const {
-  static constexpr std::array kIceStates = {"new", "checking", "connected", "disconnected", "failed"};
-  static constexpr std::array kDtlsStates = {"new", "connecting", "connected", "closed", "failed"};
-  TransportStats stats;
-  stats.state = state_;
-  stats.iceState = kIceStates[static_cast<size_t>(iceState_)];
-  stats.dtlsState = dtls_ ? kDtlsStates[static_cast<size_t>(dtls_->state())] : "closed";
-  if (dtls_ && dtls_->state() == DtlsEndpoint::State::connected) {
-    stats.dtlsRole = dtls_->isClient() ? "client" : "server";
-    stats.dtlsCipher = dtls_->cipher();
-    stats.tlsVersion = dtls_->version();
-  }
-  stats.srtpCipher = srtpProfile_;
-  stats.bytesSent = bytesSent_;
-  stats.packetsSent = packetsSent_;
-  stats.bytesReceived = bytesReceived_;
-  stats.packetsReceived = packetsReceived_;
-  if (lastPacketUs_ >= 0) stats.sinceLastPacketMs = (g_get_monotonic_time() - lastPacketUs_) / 1000;
-  if (dtls_) {
-    const IceAgent::SelectedPair pair = ice_.selectedPair();
-    stats.localCandidate = pair.local;
-    stats.remoteCandidate = pair.remote;
-  }
-  if (channels_) stats.channels = channels_->stats();
-  stats.drops = drops_.byName();
-  return stats;
 }
 
 }  // namespace troupe::transport

@@ -16,6 +16,7 @@
 #include "NetworkWatch.hpp"
 #include "PacketKind.hpp"
 #include "SrtpSession.hpp"
+#include "Statistics.hpp"
 #include "Types.hpp"
 
 namespace troupe::transport {
@@ -80,6 +81,8 @@ class Transport final : public PacketSender,
   /** A channel's event was handed over; from any thread while the I/O thread lives. */
   void eventTaken(size_t weight);
   TransportStats stats() const;
+  /** Milliseconds since the last packet of any kind came in, -1 before the first. From any thread. */
+  int64_t sinceLastPacketMs() const { return sinceMs(lastPacketUs_); }
   void close();
 
   bool sendRtp(const uint8_t* data, size_t size) override;
@@ -106,10 +109,16 @@ class Transport final : public PacketSender,
   void watchNetwork();
   void onNetworkChanged();
   void addUntaken(size_t messageBytes);
+  bool sendDatagram(const uint8_t* data, size_t size);
+  Traffic traffic() const;
+  void fillDtls(TransportStats& stats) const;
+  void fillIce(TransportStats& stats) const;
+  static int64_t sinceMs(int64_t timeUs);
 
   void onLocalCandidate(const std::string& candidate) override;
   void onGathered() override;
   void onIceState(IceState state) override;
+  void onSelectedPair() override;
   void onDatagram(uint8_t* data, size_t size) override;
   void onRelayTlsFailed() override { drops_.count(Drop::relayTls); }
 
@@ -161,14 +170,20 @@ class Transport final : public PacketSender,
   std::vector<std::string> trickledCandidates_;
   std::deque<EarlyPacket> earlyPackets_;
   std::string srtpProfile_;
-  int64_t lastPacketUs_ = -1;
   uint64_t packetsReceived_ = 0;
   uint64_t bytesReceived_ = 0;
+  uint32_t selectedPairChanges_ = 0;
+  /** What had gone over earlier pairs when the pair of now was selected. */
+  Traffic earlierPairs_;
 
   /** Set behind srtp_: whoever sees it true sees the session too. */
   std::atomic<bool> writable_{false};
   std::atomic<uint64_t> packetsSent_{0};
   std::atomic<uint64_t> bytesSent_{0};
+  std::atomic<uint64_t> packetsDiscarded_{0};
+  std::atomic<uint64_t> bytesDiscarded_{0};
+  std::atomic<int64_t> lastPacketUs_{-1};
+  std::atomic<int64_t> lastSentUs_{-1};
   /** Weight of the channels' events that wait to be taken. */
   std::atomic<size_t> untaken_{0};
   Drops drops_;

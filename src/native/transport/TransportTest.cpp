@@ -79,12 +79,14 @@ TEST_CASE("the roles and ciphers that were agreed stand in the statistics") {
   pair.rightThread.invoke([&] { right = pair.right->stats(); });
   CHECK(left.dtlsRole == "server");
   CHECK(right.dtlsRole == "client");
-  CHECK(left.tlsVersion == "DTLSv1.2");
+  CHECK(left.tlsVersion == "FEFD");
+  CHECK(left.dtlsCipher == "TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256");
+  CHECK(left.dtlsCipher == right.dtlsCipher);
   CHECK(left.srtpCipher == right.srtpCipher);
   CHECK(left.srtpCipher.starts_with("SRTP_AE"));
   CHECK(left.localCandidate.find("typ host") != std::string::npos);
   CHECK(left.remoteCandidate.find("typ host") != std::string::npos);
-  CHECK(left.packetsSent > 0);
+  CHECK(left.traffic.packetsSent > 0);
   CHECK(left.sinceLastPacketMs >= 0);
 }
 

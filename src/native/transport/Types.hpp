@@ -4,11 +4,14 @@
 #include <cstddef>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <stdexcept>
 #include <string>
 #include <vector>
 
 namespace troupe::transport {
+
+class Certificate;
 
 constexpr size_t kMaximumMessageBytes = 256 * 1024;
 constexpr uint16_t kSctpPort = 5000;
@@ -49,6 +52,8 @@ struct TransportOptions {
   bool iceTcp = false;
   /** For TURN over TLS. */
   TlsTrust tls;
+  /** For DTLS; that of the process when null. */
+  std::shared_ptr<const Certificate> certificate;
   uint16_t minimumPort = 0;
   uint16_t maximumPort = 0;
 };
@@ -84,37 +89,6 @@ struct ChannelOptions {
   std::string protocol;
   /** Negotiated outside; -1: announced by DCEP (RFC 8832). */
   int id = -1;
-};
-
-struct ChannelStats {
-  uint32_t channel = 0;
-  std::string label;
-  int id = -1;
-  std::string state;
-  uint64_t messagesSent = 0;
-  uint64_t messagesReceived = 0;
-  uint64_t bytesSent = 0;
-  uint64_t bytesReceived = 0;
-  size_t bufferedAmount = 0;
-};
-
-struct TransportStats {
-  TransportState state = TransportState::fresh;
-  std::string iceState;
-  std::string dtlsState;
-  std::string dtlsRole;
-  std::string srtpCipher;
-  std::string dtlsCipher;
-  std::string tlsVersion;
-  uint64_t bytesSent = 0;
-  uint64_t bytesReceived = 0;
-  uint64_t packetsSent = 0;
-  uint64_t packetsReceived = 0;
-  int64_t sinceLastPacketMs = -1;
-  std::string localCandidate;
-  std::string remoteCandidate;
-  std::map<std::string, uint64_t> drops;
-  std::vector<ChannelStats> channels;
 };
 
 /** Parameters or options of the caller are not usable; the transport is as it was before the call. */

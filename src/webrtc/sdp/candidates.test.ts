@@ -15,6 +15,8 @@ describe("parseCandidate", () => {
       address: "192.0.2.3",
       port: 46_154,
       type: "srflx",
+      relatedAddress: "10.0.0.1",
+      relatedPort: 9,
     });
   });
 

@@ -13,6 +13,10 @@ export interface Candidate {
   address: string;
   port: number;
   type: "host" | "srflx" | "prflx" | "relay";
+  relatedAddress?: string;
+  relatedPort?: number;
+  /** RFC 6544: `active`, `passive` or `so`. */
+  tcpType?: string;
 }
 
 const TYPES = ["host", "srflx", "prflx", "relay"];
@@ -28,7 +32,7 @@ export function normalizeCandidate(text: string): string | null {
 export function parseCandidate(value: string): Candidate | null {
   if (value.length > MAXIMUM_LENGTH || !value.startsWith("candidate:")) return null;
   const parts = value.slice("candidate:".length).split(/ +/);
-  const [foundation, component, protocol, priority, address, port, typ, type] = parts;
+  const [foundation, component, protocol, priority, address, port, typ, type, ...rest] = parts;
   if (!foundation || !/^[A-Za-z0-9+/]{1,32}$/.test(foundation) || typ !== "typ") return null;
   if (!protocol || !address || !isAddress(address) || !type || !TYPES.includes(type)) return null;
   const numbers = [component, priority, port].map((text) =>
@@ -44,6 +48,21 @@ export function parseCandidate(value: string): Candidate | null {
     address,
     port: portNumber,
     type: type as Candidate["type"],
+    ...extensions(rest),
+  };
+}
+
+/** What may follow the type: names and values in turn. */
+function extensions(parts: readonly string[]): Pick<Candidate, "relatedAddress" | "relatedPort" | "tcpType"> {
+  const valueAfter = (name: string) => {
+    const at = parts.findIndex((part, index) => index % 2 === 0 && part === name);
+    return at < 0 ? undefined : parts[at + 1];
+  };
+  const [relatedAddress, relatedPort, tcpType] = ["raddr", "rport", "tcptype"].map(valueAfter);
+  return {
+    ...(relatedAddress && isAddress(relatedAddress) ? { relatedAddress } : {}),
+    ...(relatedPort && /^\d{1,5}$/.test(relatedPort) ? { relatedPort: Number(relatedPort) } : {}),
+    ...(tcpType ? { tcpType } : {}),
   };
 }
 

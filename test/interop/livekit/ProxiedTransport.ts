@@ -47,6 +47,10 @@ export class ProxiedTransport implements PeerTransport {
     return this.#inner.state;
   }
 
+  get sinceLastPacketMs() {
+    return this.#inner.sinceLastPacketMs;
+  }
+
   localParameters(): TransportParameters {
     return { ...this.#inner.localParameters(), candidates: [] };
   }
