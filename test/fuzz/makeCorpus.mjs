@@ -94,7 +94,48 @@ const dcepMessages = {
   acknowledgement: Buffer.from([2]),
 };
 
+/** A record of DTLS 1.2 (RFC 6347, section 4.1). */
+function dtlsRecord({ type = 22, epoch = 0, bytes = 5, length = bytes }) {
+  const record = Buffer.alloc(13 + bytes, 7);
+  record.set([type, 0xfe, 0xfd, 0, epoch]);
+  record.writeUInt16BE(length, 11);
+  return record;
+}
+const dtlsDatagrams = {
+  handshake: dtlsRecord({ bytes: 60 }),
+  flight: Buffer.concat([dtlsRecord({ type: 20, bytes: 1 }), dtlsRecord({ epoch: 1, bytes: 40 })]),
+  application: dtlsRecord({ type: 23, epoch: 1, bytes: 50 }),
+  "too-short": dtlsRecord({ type: 23, epoch: 1, bytes: 3 }),
+  "cut-off": dtlsRecord({ length: 500 }),
+  "with-rest": Buffer.concat([dtlsRecord({}), Buffer.from([22, 0xfe])]),
+};
+
+/** Two bytes of length before each text, one before the algorithm's. */
+function remoteParameters({ ufrag = "abcd", password = "a".repeat(22), algorithm = "sha-256", fingerprint }) {
+  const long = (text) => [text.length >> 8, text.length & 255, ...Buffer.from(text)];
+  const texts = [...long(ufrag), ...long(password), algorithm.length, ...Buffer.from(algorithm)];
+  return Buffer.from([...texts, ...long(fingerprint ?? Array(32).fill("aB").join(":"))]);
+}
+const descriptions = {
+  usual: remoteParameters({}),
+  "with-space": remoteParameters({ ufrag: "ab cd" }),
+  "short-password": remoteParameters({ password: "short" }),
+  "other-digest": remoteParameters({ algorithm: "md5", fingerprint: "AA" }),
+  "odd-fingerprint": remoteParameters({ fingerprint: "AA:BB:C" }),
+};
+
+const datagrams = {
+  stun: Buffer.from([0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, ...Array(12).fill(7)]),
+  channel: Buffer.from([0x40, 0, 0, 4, 1, 2, 3, 4]),
+  dtls: dtlsDatagrams.flight,
+  rtp: rtpPackets["one-byte-extensions"],
+  rtcp: rtcpPackets.feedback,
+};
+
 const targets = {
+  PacketKindFuzz: datagrams,
+  RemoteParametersFuzz: descriptions,
+  DtlsRecordsFuzz: dtlsDatagrams,
   DcepFuzz: dcepMessages,
   RtpPacketFuzz: rtpPackets,
   RtcpPacketFuzz: rtcpPackets,

@@ -21,6 +21,7 @@ enum class Drop : size_t {
   mdnsCandidate,
   sctpMessage,
   relayTls,
+  dtlsRecord,
   kCount,
 };
 
@@ -34,7 +35,8 @@ class Drops {
   std::map<std::string, uint64_t> byName() const {
     static constexpr std::array<const char*, static_cast<size_t>(Drop::kCount)> kNames = {
         "srtpReplay", "srtpAuthentication", "beforeKeys", "unknownPacket", "sendFailed",
-        "notWritable", "oversized",         "candidate",  "mdnsCandidate", "sctpMessage",    "relayTls"};
+        "notWritable", "oversized",         "candidate",  "mdnsCandidate", "sctpMessage",
+        "relayTls",    "dtlsRecord"};
     std::map<std::string, uint64_t> named;
     for (size_t i = 0; i < kNames.size(); ++i) {
       if (const uint64_t count = counts_[i].load(std::memory_order_relaxed)) named[kNames[i]] = count;

@@ -8,6 +8,7 @@
 #include <cstdio>
 #include <utility>
 
+#include "DtlsRecords.hpp"
 #include "SrtpSession.hpp"
 
 namespace troupe::transport {
@@ -22,6 +23,9 @@ constexpr unsigned int kLongestTimeoutUs = 2'000'000;
 // A ClientHello's flight, retransmitted a few times.
 constexpr size_t kMaximumEarlyRecords = 16;
 constexpr size_t kMaximumRecordBytes = 16 * 1024 + 256;
+constexpr size_t kTagBytes = 16;
+// AES-GCM sends half of its nonce (RFC 5288, section 3), ChaCha20-Poly1305 none of it (RFC 7905, section 2).
+constexpr size_t kGcmNonceBytes = 8;
 
 unsigned int nextTimeout(SSL*, unsigned int previousUs) {
   return previousUs == 0 ? kFirstTimeoutUs : std::min(previousUs * 2, kLongestTimeoutUs);
@@ -138,6 +142,7 @@ void DtlsEndpoint::start(bool isClient, const std::string& fingerprintAlgorithm,
 }
 
 void DtlsEndpoint::receive(const uint8_t* data, size_t size) {
+  if (!holdsWholeRecords({data, size}, minimumEncryptedBytes())) return listener_.onDtlsMalformed();
   if (state_ == State::fresh) {
     if (early_.size() < kMaximumEarlyRecords) early_.emplace_back(data, data + size);
     return;
@@ -146,6 +151,13 @@ void DtlsEndpoint::receive(const uint8_t* data, size_t size) {
   ERR_clear_error();
   BIO_write(SSL_get_rbio(ssl_), data, static_cast<int>(size));
   advance();
+}
+
+size_t DtlsEndpoint::minimumEncryptedBytes() const {
+  const SSL_CIPHER* cipher = SSL_get_current_cipher(ssl_);
+  const bool isChaCha = cipher && SSL_CIPHER_get_cipher_nid(cipher) == NID_chacha20_poly1305;
+  // Before there is a cipher the first encrypted record ends the handshake, and is longer than either.
+  return isChaCha ? kTagBytes : kTagBytes + kGcmNonceBytes;
 }
 
 void DtlsEndpoint::advance() {
@@ -177,7 +189,7 @@ void DtlsEndpoint::readApplicationData() {
     if (error == SSL_ERROR_ZERO_RETURN) {
       close();
       listener_.onDtlsClosed();
-    } else if (error == SSL_ERROR_SSL) {
+    } else if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE) {
       fail(takeErrors());
     }
     return;

@@ -31,6 +31,8 @@ class DtlsListener {
   virtual bool sendDtls(const uint8_t* data, size_t size) = 0;
   virtual void onDtlsConnected(const SrtpKeys& keys) = 0;
   virtual void onDtlsData(const uint8_t* data, size_t size) = 0;
+  /** A datagram that is no DTLS was dropped. */
+  virtual void onDtlsMalformed() = 0;
   /** The far side said that it closes. */
   virtual void onDtlsClosed() = 0;
   virtual void onDtlsFailed(const std::string& reason) = 0;
@@ -68,6 +70,7 @@ class DtlsEndpoint {
   CertificateStats remoteCertificate() const;
 
  private:
+  size_t minimumEncryptedBytes() const;
   void advance();
   void readApplicationData();
   void finishHandshake();

@@ -125,6 +125,7 @@ class Transport final : public PacketSender,
   bool sendDtls(const uint8_t* data, size_t size) override;
   void onDtlsConnected(const SrtpKeys& keys) override;
   void onDtlsData(const uint8_t* data, size_t size) override;
+  void onDtlsMalformed() override { drops_.count(Drop::dtlsRecord); }
   void onDtlsClosed() override;
   void onDtlsFailed(const std::string& reason) override;
 
