@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Builds the C++ fuzz targets with clang and runs each for SECONDS (60 when left out), two at a time.
+# Builds the C++ fuzz targets with clang and runs each for SECONDS (60 when left out), one more at a time than there are
+# cores.
 #
 #   scripts/fuzz.sh [SECONDS]
 #
@@ -36,7 +37,7 @@ fuzz_one() {
 }
 export -f fuzz_one
 
-if printf '%s\n' "${targets[@]}" | xargs -P 2 -I{} bash -c 'fuzz_one "$@"' fuzz {} "$folder" "$seconds"; then
+if printf '%s\n' "${targets[@]}" | xargs -P "$(($(nproc) + 1))" -I{} bash -c 'fuzz_one "$@"' fuzz {} "$folder" "$seconds"; then
   echo "fuzz: ${#targets[@]} targets passed"
 else
   echo "fuzz: a target failed" >&2
