@@ -3,6 +3,15 @@ import { NativePeerTransport, Session, type TransportChannel } from "../../src/w
 
 const WAIT_MS = 60_000;
 
+export interface PairCounts {
+  packets: number;
+  /** Sent and not come, whether or not their numbers tell. */
+  packetsLost: number;
+  messages: number;
+  messagesLost: number;
+  failures: string[];
+}
+
 /** Two sessions that send each other audio and numbered messages, and count what does not come. */
 export class SoakPair {
   readonly #sessions: readonly [offerer: Session, answerer: Session];
@@ -83,18 +92,14 @@ export class SoakPair {
     }
   }
 
-  /** After `drain`. */
-  counts(): {
-    packets: number;
-    packetsLost: number;
-    messages: number;
-    messagesLost: number;
-    failures: string[];
-  } {
-    const inbound = this.#sessions.flatMap(({ peer }) => peer.stats().inbound);
+  /** After `drain`. Failures are ends that lost their path, and messages in another order. */
+  counts(): PairCounts {
+    const stats = this.#sessions.map(({ peer }) => peer.stats());
+    const packets = sum(stats.flatMap(({ inbound }) => inbound.map((one) => one.packetsReceived)));
+    const packetsSent = sum(stats.flatMap(({ outbound }) => outbound.map((one) => one.packetsSent)));
     return {
-      packets: inbound.reduce((sum, { packetsReceived }) => sum + packetsReceived, 0),
-      packetsLost: inbound.reduce((sum, { packetsLost }) => sum + packetsLost, 0),
+      packets,
+      packetsLost: packetsSent - packets,
       messages: this.#received[0]! + this.#received[1]!,
       messagesLost: this.#messagesMissing(),
       failures: this.#failures,
@@ -120,6 +125,10 @@ export class SoakPair {
   #messagesMissing(): number {
     return this.#sent[0]! + this.#sent[1]! - this.#received[0]! - this.#received[1]!;
   }
+}
+
+function sum(values: number[]): number {
+  return values.reduce((total, value) => total + value, 0);
 }
 
 async function within<T>(promise: Promise<T>, what: string): Promise<T> {
