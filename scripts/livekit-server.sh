@@ -3,7 +3,7 @@
 # Usage: livekit-server.sh [--fetch-only] [PORT]
 # PORT (7880) takes HTTP and WebSockets, PORT+1 ICE over TCP, PORT+2 ICE over UDP: servers may run side by side.
 # The API key is devkey, its secret is secret. LIVEKIT_CONFIG_EXTRA holds further lines of its YAML configuration,
-# LIVEKIT_VERSION names another version.
+# LIVEKIT_VERSION names another version, LIVEKIT_ADDRESS another address to be reached at.
 set -euo pipefail
 
 version=${LIVEKIT_VERSION:-1.13.5}
@@ -28,7 +28,8 @@ fi
 [ "${1:-}" = --fetch-only ] && exit 0
 
 port=${1:-7880}
-exec "$folder/server" --dev --bind 127.0.0.1 --node-ip 127.0.0.1 --config-body "
+address=${LIVEKIT_ADDRESS:-127.0.0.1}
+exec "$folder/server" --dev --bind "$address" --node-ip "$address" --config-body "
 port: $port
 rtc:
   tcp_port: $((port + 1))
@@ -37,6 +38,6 @@ rtc:
   enable_loopback_candidate: true
   ips:
     includes:
-      - 127.0.0.1/32
+      - $address/32
 ${LIVEKIT_CONFIG_EXTRA:-}
 "

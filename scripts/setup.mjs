@@ -33,7 +33,7 @@ const SYSTEM_PACKAGES = {
     "pocketsphinx-en-us",
   ],
   test: ["doctest-dev", "openssl"],
-  ci: ["clang", "libclang-rt-dev", "chromium", "python3-venv", "sox", "coturn"],
+  ci: ["clang", "libclang-rt-dev", "chromium", "python3-venv", "sox", "coturn", "iproute2", "nftables"],
   release: ["meson", "ninja-build", "dpkg-dev", "mmdebstrap", "libffi-dev", "libpcre2-dev"],
 };
 

@@ -93,6 +93,7 @@ function addBench(program: Command): void {
     .option("--seconds <number>", "length of the measurement", parseCount)
     .option("--calls <number>", "connector: calls on the measured process", parseCount)
     .option("--pairs <number>", "transport: pairs of ends that are connected", parseCount)
+    .option("--changes <number>", "network-change: how often the address changes", parseCount)
     .option("--minutes <number>", "length of the measurement", parseCount)
     .addOption(
       new Option("--complexity <number>", "Opus complexity, 0 to 10; 5, livekit: 9").argParser(

@@ -1,4 +1,5 @@
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, spawn } from "node:child_process";
+import { fileURLToPath } from "node:url";
 import { TroupeError } from "../../core/index.ts";
 
 /** How long a child may take to answer one request, beyond the work that it is asked for. */
@@ -15,10 +16,15 @@ export class BenchChild {
   >();
   #nextId = 1;
 
-  /** @param module name of a file beside this one, without its ending */
-  constructor(module: string) {
+  /**
+   * @param module name of a file beside this one, without its ending
+   * @param around a command that becomes the child, such as `unshare --net`, with its arguments
+   */
+  constructor(module: string, around: readonly string[] = []) {
     const ending = import.meta.url.endsWith(".ts") ? "ts" : "js";
-    this.#child = fork(new URL(`./${module}.${ending}`, import.meta.url), {
+    const path = fileURLToPath(new URL(`./${module}.${ending}`, import.meta.url));
+    const [command = "", ...rest] = [...around, process.execPath, ...process.execArgv, path];
+    this.#child = spawn(command, rest, {
       // Our own output is the figures alone, whatever a child's libraries print.
       stdio: ["ignore", process.stderr.fd, "inherit", "ipc"],
       env: { ...process.env, NODE_ENV: "production" },
@@ -26,6 +32,10 @@ export class BenchChild {
     this.#child.on("message", (answer) => this.#answer(answer as Answer));
     this.#child.on("exit", (code) => this.#fail(`the ${module} process ended with ${code}`));
     this.#child.on("error", (error) => this.#fail(error.message));
+  }
+
+  get pid(): number {
+    return this.#child.pid ?? 0;
   }
 
   /** Asks the child to run its handler `name`; `withinMs` is how long that work takes by itself. */

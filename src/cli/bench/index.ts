@@ -6,6 +6,7 @@ import { benchInterruption } from "./interruption/interruption.ts";
 import { benchLiveKit } from "./livekit/livekit.ts";
 import { LIBWEBRTC_COMPLEXITY } from "./livekit/published.ts";
 import { benchMixer } from "./mixer.ts";
+import { benchNetworkChange } from "./network/networkChange.ts";
 import { benchProcessing } from "./processing.ts";
 import { benchQuality } from "./quality/quality.ts";
 import { benchReceiver } from "./quality/receiver.ts";
@@ -25,6 +26,8 @@ export interface BenchOptions {
   /** Transport: another name for bots. */
   pairs?: number;
   minutes?: number;
+  /** Network change: how often for each transport; 20 when left out. */
+  changes?: number;
   complexity?: number;
   /** Voice: how much of the time each bot speaks, 0 to 1; all of it when left out. */
   speechShare?: number;
@@ -55,6 +58,7 @@ const BENCHES = {
   blocked: { run: benchBlocked, bots: 10, seconds: 20 },
   livekit: { run: benchLiveKit, bots: 12, seconds: 20, complexity: LIBWEBRTC_COMPLEXITY },
   restart: { run: benchRestart, bots: 10, seconds: 20 },
+  "network-change": { run: benchNetworkChange, bots: 1, seconds: 0 },
   receiver: { run: benchReceiver, bots: 1, seconds: 60 },
   quality: { run: benchQuality, bots: 1, seconds: 60 },
   interruption: { run: benchInterruption, bots: 4, seconds: 0 },

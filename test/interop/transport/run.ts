@@ -1,11 +1,12 @@
 // One table of cases for our transport against other implementations of WebRTC and itself.
 // node --conditions=troupe-source test/interop/transport/run.ts PION [NAME ...]: PION is the program that scripts/interop-transport.sh
-// builds; names of implementations leave the others out. Ends with `N passed, N failed`.
+// builds; names of implementations, or `network`, leave the others out. Ends with `N passed, N failed`.
 import { Engine } from "../../../src/native/index.ts";
 import { Checks } from "../sora/Checks.ts";
 import { chromiumImplementation } from "./Chromium.ts";
 import type { Implementation } from "./Counterpart.ts";
 import { nodeDatachannelImplementation } from "./NodeDatachannel.ts";
+import { networkChecks } from "./nat/networkChecks.ts";
 import { ownImplementation } from "./Own.ts";
 import { pionImplementation } from "./Pion.ts";
 import { relayChecks } from "./relays.ts";
@@ -33,6 +34,7 @@ for (const [name, make] of implementations) {
     }
   });
 }
+if (wanted.length === 0 || wanted.includes("network")) await networkChecks(checks);
 Engine.stop();
 process.stdout.write(`${checks.passed} passed, ${checks.failed} failed\n`);
 process.exit(checks.failed === 0 ? 0 : 1);

@@ -14,16 +14,20 @@ export interface LiveKitServerOptions {
   version?: string;
   /** Further lines of its YAML configuration. */
   configuration?: string;
+  /** Where it is reached; 127.0.0.1 when left out. */
+  address?: string;
 }
 
 /** A livekit-server for development on free ports; it may be killed and started again on the same ones. */
 export class LiveKitServer {
   readonly port: number;
+  readonly #address: string;
   readonly #environment: NodeJS.ProcessEnv;
   #child: ChildProcess | undefined;
 
-  private constructor(port: number, environment: NodeJS.ProcessEnv) {
+  private constructor(port: number, address: string, environment: NodeJS.ProcessEnv) {
     this.port = port;
+    this.#address = address;
     this.#environment = environment;
   }
 
@@ -33,21 +37,23 @@ export class LiveKitServer {
    * @throws TroupeError NOT_INSTALLED when it cannot be built, TIMEOUT when it does not answer in time.
    */
   static async start(options: LiveKitServerOptions = {}): Promise<LiveKitServer> {
+    const { address = "127.0.0.1" } = options;
     const env = {
       ...process.env,
+      LIVEKIT_ADDRESS: address,
       ...(options.version && { LIVEKIT_VERSION: options.version }),
       ...(options.configuration && { LIVEKIT_CONFIG_EXTRA: options.configuration }),
     };
     const building = spawn("bash", [SCRIPT, "--fetch-only"], { stdio: "inherit", env });
     const [code] = await once(building, "close");
     if (code !== 0) throw new TroupeError("NOT_INSTALLED", "livekit-server could not be built");
-    const server = new LiveKitServer(await freePorts(), env);
+    const server = new LiveKitServer(await freePorts(), address, env);
     await server.start();
     return server;
   }
 
   get url(): string {
-    return `ws://127.0.0.1:${this.port}`;
+    return `ws://${this.#address}:${this.port}`;
   }
 
   get udpPort(): number {
@@ -62,7 +68,7 @@ export class LiveKitServer {
     });
     const deadline = Date.now() + START_MS;
     while (Date.now() < deadline) {
-      const answer = await fetch(`http://127.0.0.1:${this.port}`).catch(() => undefined);
+      const answer = await fetch(`http://${this.#address}:${this.port}`).catch(() => undefined);
       if (answer?.ok) return;
       await pause(100);
     }
