@@ -199,7 +199,7 @@ describe("the end", () => {
 
   it("by its time is 1000 LIFETIME-EXPIRED", async () => {
     await stage.close();
-    stage = await Stage.start({ lifetimeMs: 100 });
+    stage = await Stage.start({ lifetimeMs: 1_000 });
     expect(await (await join()).socket.closed).toEqual({ code: 1000, reason: "LIFETIME-EXPIRED" });
   });
 
@@ -211,7 +211,7 @@ describe("the end", () => {
 
   it("of a client that answers no ping comes by itself", async () => {
     await stage.close();
-    stage = await Stage.start({ pingIntervalMs: 20 });
+    stage = await Stage.start({ pingIntervalMs: 200 });
     const ann = await join();
     await ann.socket.next({ type: "ping" });
     expect(await ann.socket.closed).toEqual({ code: 4490, reason: "PONG-TIMEOUT" });

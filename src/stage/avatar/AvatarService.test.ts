@@ -219,8 +219,9 @@ describe("the limits of an avatar service", () => {
   }
 
   it("closes on who configures nothing, and on rubbish", async () => {
-    const service = await start({ limits: { handshakeMs: 50 } });
-    expect(await (await dial(service)).closed).toBe(1008);
+    const hasty = await start({ limits: { handshakeMs: 50 } });
+    expect(await (await dial(hasty)).closed).toBe(1008);
+    const service = await start();
     for (const message of ["hello", Uint8Array.of(255, 255), new Uint8Array(0)]) {
       const { socket, closed } = await dial(service);
       socket.send(message);
@@ -261,9 +262,9 @@ describe("the limits of an avatar service", () => {
     const full = await open(await start({ limits: { waitingAudioMs: 1_000 } }));
     full.sendAudio(new Int16Array(32_000)).catch(() => {});
     expect(await full.closed()).toMatchObject({ reason: "invalidRequest" });
-    const idle = await open(await start({ limits: { idleMs: 50 } }));
+    const idle = await open(await start({ limits: { idleMs: 500 } }));
     expect(await idle.closed()).toMatchObject({ reason: "idleTimeout" });
-    const long = await open(await start({ limits: { sessionMs: 50 } }));
+    const long = await open(await start({ limits: { sessionMs: 1_000 } }));
     expect(await long.closed()).toMatchObject({ reason: "sessionDurationExceeded" });
     const crowded = await start({ limits: { sessions: 1 } });
     await open(crowded);

@@ -198,7 +198,7 @@ describe("what the server sends", () => {
 
 describe("publishing", () => {
   it("gives up when the server says nothing, and takes the track back", async () => {
-    const [server, room] = await join({ timeouts: { publishMs: 50 } });
+    const [server, room] = await join({ timeouts: { publishMs: 1_000 } });
     server.takesTracks = false;
     const source = newSource();
     await expect(room.publishTrack(source)).rejects.toMatchObject({

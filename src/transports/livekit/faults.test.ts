@@ -100,7 +100,7 @@ describe("the address that media took", () => {
 });
 
 describe.each(JOIN_FAULTS)("in place of the %s: %s", (step, kind, failsWith) => {
-  const timeouts = { connectMs: 400 };
+  const timeouts = { connectMs: 2_000 };
 
   it("lets it in by a second dial", async () => {
     const server = await serve();

@@ -61,7 +61,7 @@ describe("after a loss", () => {
   });
 
   it("does not wait long for a path on a redial, and dials once more", async () => {
-    const started = await start({ timeouts: { redialIceMs: 50 } });
+    const started = await start({ timeouts: { redialIceMs: 1_000 } });
     const first = await join(started);
     await started.connection.connected();
     first.cut();

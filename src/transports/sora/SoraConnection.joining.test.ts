@@ -217,7 +217,7 @@ describe("a server that misbehaves", () => {
   ];
 
   it.each(steps)("gives a clear error: it %s", async (_, misbehave, { code, errorCode }) => {
-    const started = await start({ timeouts: { negotiateMs: 200 } });
+    const started = await start({ timeouts: { negotiateMs: 1_000 } });
     const outcome = started.connection.connected();
     outcome.catch(() => {});
     const peer = await started.server.peer();

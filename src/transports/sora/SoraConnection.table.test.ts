@@ -164,7 +164,7 @@ const ENDINGS: Row[] = [
 
 describe("a connection ends as Sora's SDKs say it", () => {
   it.each(ENDINGS)("%s: %s", async (_, mode, end, outcome) => {
-    const it = await seat(mode, { timeouts: { webSocketLeaveMs: 30, dataChannelLeaveMs: 30 } });
+    const it = await seat(mode, { timeouts: { webSocketLeaveMs: 1_000, dataChannelLeaveMs: 1_000 } });
     await end(it);
     await it.started.connection.disconnected();
     expect(it.started.events.at(-1)).toBe(`disconnected ${outcome}`);
