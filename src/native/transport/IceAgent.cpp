@@ -361,23 +361,23 @@ const IceAgent::Server* IceAgent::serverOf(const NiceCandidate* candidate) const
   const bool isRelay = candidate->type == NICE_CANDIDATE_TYPE_RELAYED;
   if (!isRelay && candidate->type != NICE_CANDIDATE_TYPE_SERVER_REFLEXIVE) return nullptr;
   NiceAddress address;
-  if (isRelay) {
-    nice_candidate_relay_address(candidate, &address);
-  } else if (!nice_candidate_stun_server_address(candidate, &address)) {
-    return nullptr;
-  }
   char host[NICE_ADDRESS_STRING_LEN] = "";
-  nice_address_to_string(&address, host);
-  // A server that was given by its name is told by its port; where that says nothing, no server is named.
-  const Server* byPort = nullptr;
+  if (!isRelay) {
+    if (!nice_candidate_stun_server_address(candidate, &address)) return nullptr;
+    nice_address_to_string(&address, host);
+  }
+  // A server that was given by its name is told by its port, and a relay by being the only one: the library hands out
+  // copies of candidates that know of no relay, and crashes when asked. Where that says nothing, no server is named.
+  const Server* only = nullptr;
   size_t count = 0;
   for (const Server& server : servers_) {
-    if (isRelay != (server.kind != IceServerUrl::Kind::stun) || server.port != nice_address_get_port(&address)) continue;
-    if (server.host == host) return &server;
-    byPort = &server;
+    if (isRelay != (server.kind != IceServerUrl::Kind::stun)) continue;
+    if (!isRelay && server.port != nice_address_get_port(&address)) continue;
+    if (!isRelay && server.host == host) return &server;
+    only = &server;
     ++count;
   }
-  return count == 1 ? byPort : nullptr;
+  return count == 1 ? only : nullptr;
 }
 
 void IceAgent::onSelected(NiceCandidate* local, NiceCandidate* remote) {
