@@ -82,6 +82,14 @@ export class Ours {
     return this.session.getStats();
   }
 
+  /** The two candidates of the path that is taken, as the statistics have them; empty without a path. */
+  get path(): Record<"local" | "remote", Record<string, unknown>> {
+    const entries: Record<string, unknown>[] = this.stats.map((entry) => ({ ...entry }));
+    const of = (key: string, value: unknown) => entries.find((entry) => entry[key] === value) ?? {};
+    const pair = of("id", of("type", "transport").selectedCandidatePairId);
+    return { local: of("id", pair.localCandidateId), remote: of("id", pair.remoteCandidateId) };
+  }
+
   /** Resolves when the tone came back for a second from now on. */
   async hearsTone(): Promise<void> {
     const before = this.#heard;

@@ -88,6 +88,5 @@ async function hasNoPath(options: Partial<TransportOptions>): Promise<string> {
 }
 
 function candidateType(ours: Ours): string {
-  const found = ours.stats.find((one) => one.type === "local-candidate");
-  return found && "candidateType" in found ? found.candidateType : "none";
+  return String(ours.path.local.candidateType);
 }

@@ -181,12 +181,8 @@ async function inOrder(channel: ReturnType<Ours["open"]>, count: number): Promis
   );
 }
 
-function pathOf(ours: Ours): string {
-  const of = (type: string) => {
-    const found = ours.stats.find((one) => one.type === type);
-    return found && "port" in found ? `${found.address}:${found.port}` : "none";
-  };
-  return `${of("local-candidate")} to ${of("remote-candidate")}`;
+function pathOf({ path }: Ours): string {
+  return `${path.local.address}:${path.local.port} to ${path.remote.address}:${path.remote.port}`;
 }
 
 function roleOf(ours: Ours): string {

@@ -18,11 +18,12 @@ export class RemoteEnd {
   readonly #child: ChildProcess;
   readonly #pending = new Map<number, PromiseWithResolvers<unknown>>();
   #nextId = 1;
+  #ended: string | undefined;
 
   constructor([command = "", ...rest]: string[]) {
     this.#child = spawn(command, rest, { stdio: ["ignore", process.stderr.fd, "inherit", "ipc"] });
     this.#child.on("message", (message) => this.#receive(message as Message));
-    this.#child.on("exit", (code) => this.#fail(`the end's process ended with ${code}`));
+    this.#child.on("exit", (code, signal) => this.#fail(`the end's process ended with ${code ?? signal}`));
     this.#child.on("error", (error) => this.#fail(error.message));
   }
 
@@ -83,6 +84,7 @@ export class RemoteEnd {
   }
 
   async #ask<Result>(name: string, argument: unknown = null): Promise<Result> {
+    if (this.#ended) throw new Error(this.#ended);
     const id = this.#nextId++;
     const answer = Promise.withResolvers<unknown>();
     this.#pending.set(id, answer);
@@ -104,6 +106,7 @@ export class RemoteEnd {
   }
 
   #fail(why: string): void {
+    this.#ended = why;
     for (const { reject } of this.#pending.values()) reject(new Error(why));
   }
 }

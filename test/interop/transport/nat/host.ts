@@ -27,10 +27,7 @@ const handlers: Record<string, (argument: never) => unknown> = {
   connected: () => until("it is connected", () => ours!.transportState === "connected"),
   hearsTone: () => ours!.hearsTone(),
   path: (): PathSeen => {
-    const of = (type: string): Record<string, unknown> => ({
-      ...ours!.stats.find((entry) => entry.type === type),
-    });
-    const [local, remote] = [of("local-candidate"), of("remote-candidate")];
+    const { local, remote } = ours!.path;
     return {
       localType: String(local.candidateType),
       localAddress: String(local.address),
