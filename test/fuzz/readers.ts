@@ -11,6 +11,7 @@ import { decodeMessage, encodeAudio, encodeConfirmation } from "../../src/transp
 import { hasErrors, readProblem } from "../../src/transports/avatar/wire/problem.ts";
 import { parseServerMessage } from "../../src/transports/sora/wire.ts";
 import { type Random, seeded } from "./random.ts";
+import { OGG_OPUS, readCallAudio, readOggOpus } from "./streams.ts";
 
 /** A single input that takes longer than this is a fault. */
 const SLOW_MS = 1000;
@@ -90,13 +91,25 @@ const READERS: Record<string, Reader> = {
   "audio connector": {
     corpus: json(
       { event: "websocket:connected", "content-type": "audio/l16;rate=16000" },
+      { "content-type": "audio/l16;rate=8000", caller: { name: "Ann", tries: [1, 2] } },
       { audio: Buffer.alloc(640).toString("base64") },
+      { digit: 7, duration: "120" },
       { event: "websocket:dtmf", digit: "5", duration: 260 },
       { event: "websocket:media:update", active: false },
       { event: "websocket:cleared" },
       { event: "websocket:notify", payload: { a: 1 } },
-    ),
+      { event: "websocket:disconnected" },
+    ).flatMap((text) => [text, Buffer.concat([Buffer.from(" \n"), text])]),
     read: (input) => parseFarMessage(input.toString()).type !== "other",
+  },
+  "audio connector, audio": {
+    corpus: [
+      Buffer.from(samples.buffer),
+      ...[0, 1, 2, 639, 640].map((bytes) =>
+        Buffer.from(JSON.stringify({ audio: Buffer.alloc(bytes, 9).toString("base64"), seq: bytes })),
+      ),
+    ],
+    read: readCallAudio,
   },
   avatar: {
     corpus: [encodeConfirmation("connection"), encodeAudio("request", Buffer.alloc(64, 7), true)].map(
@@ -104,6 +117,7 @@ const READERS: Record<string, Reader> = {
     ),
     read: (input) => decodeMessage(input) !== null,
   },
+  "avatar, Ogg Opus": { corpus: OGG_OPUS, read: readOggOpus },
   "avatar, errors": {
     corpus: json(
       { errors: [{ title: "a", detail: "b", status: "401", code: "c" }] },
