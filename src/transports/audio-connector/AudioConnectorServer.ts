@@ -12,7 +12,10 @@ import { beginCall } from "./handshake.ts";
 import { type AudioConnectorServerOptions, parseServerOptions, type ServerSettings } from "./options.ts";
 
 const MAXIMUM_HEADER_BYTES = 16_384;
-const REQUEST_TIMEOUT_MS = 10_000;
+/** Between two looks for requests that do not come to their end. */
+const REQUEST_CHECK_MS = 500;
+/** A request gets as long at least, however short the handshake's deadline is. */
+const SHORTEST_REQUEST_MS = 1_000;
 /** How long messages wait for `onConnect`. */
 const CONNECT_CALLBACK_MS = 10_000;
 /** How long `stop` waits for what is queued to be played. */
@@ -55,12 +58,16 @@ export class AudioConnectorServer extends TypedEvents<AudioConnectorServerEvents
     this.#settings = settings;
     this.#entrance = new Entrance(settings);
     const { tls, limits } = settings;
+    const requestMs = Math.max(SHORTEST_REQUEST_MS, limits.handshakeMs);
     const bounds = {
       maxHeaderSize: MAXIMUM_HEADER_BYTES,
-      requestTimeout: REQUEST_TIMEOUT_MS,
-      headersTimeout: REQUEST_TIMEOUT_MS,
+      requestTimeout: requestMs,
+      headersTimeout: requestMs,
+      connectionsCheckingInterval: REQUEST_CHECK_MS,
     };
-    this.#http = tls ? createSecureServer({ ...tls, ...bounds }) : createServer(bounds);
+    this.#http = tls
+      ? createSecureServer({ ...tls, ...bounds, handshakeTimeout: requestMs })
+      : createServer(bounds);
     this.#http.maxConnections = limits.connections * 2 + 64;
     this.#sockets = new WebSocketServer({
       noServer: true,
