@@ -44,6 +44,8 @@ interface ConnectedPlace {
   channelId: string;
   /** What goes back and forth besides audio. */
   messages: ReceptionMessages;
+  /** Drops what the far side holds and has not played, where there is such a buffer: it has been interrupted. */
+  flush?: () => void;
   /** How what it says is encoded, where the transport takes that. */
   opus?: Partial<OpusParameters>;
 }
@@ -142,10 +144,11 @@ class Reception {
     this.#toneInput = this.#mixer.add(this.#tone, { gain: TONE_GAIN });
     this.#actor = this.#startMachine();
     this.#feed = feedUrl === undefined ? undefined : this.#openFeed(feedUrl);
-    const { connection, messages, opus } = join();
+    const { connection, messages, opus, flush } = join();
     this.connection = connection;
     this.#messages = messages;
     this.connection.publish(this.#mixer, opus);
+    if (flush) this.#offs.push(this.#turns.on("bargeIn", flush));
     this.#wire();
     // It ends when the source is closed.
     playRoomTone(this.#tone).catch(() => {});
@@ -293,7 +296,7 @@ function soraPlace({
   avatar,
 }: SoraPlace & Pick<ReceptionOptions, "avatar">): () => Pick<
   ConnectedPlace,
-  "connection" | "messages" | "opus"
+  "connection" | "messages" | "opus" | "flush"
 > {
   const transport = sora({
     signalingUrls: [signalingUrl],

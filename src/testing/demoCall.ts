@@ -43,6 +43,7 @@ export interface DemoCallResult {
   timelinePath: string;
 }
 
+const GREETING = /coffee counter/;
 const ORDER = "I would like two coffees and a green tea please";
 const HOURS = "What are your opening hours";
 const INTERRUPTION = "Stop please";
@@ -110,8 +111,13 @@ async function probe(
 }
 
 async function playScript(caller: ScriptedCaller, failures: string[]): Promise<void> {
-  const greeting = await caller.listen();
-  if (!/coffee counter/.test(greeting)) failures.push(`The greeting was heard as "${greeting}".`);
+  let greeting = await caller.listen();
+  if (!GREETING.test(greeting)) {
+    caller.timeline.note("caller", "tries again", { greeting });
+    await caller.command("repeat");
+    greeting = await caller.listen();
+  }
+  if (!GREETING.test(greeting)) failures.push(`The greeting was heard as "${greeting}".`);
   const check = async (line: string, answer: RegExp, attempt: () => Promise<Answer>) =>
     failures.push(...(await tryTwice(caller, line, answer, attempt)));
   const right = /two coffees and one green tea that is eight euros/;

@@ -8,11 +8,14 @@ import {
 import type { OpenPlace, StartBot } from "./place.ts";
 
 const CHANNEL = "reception";
+/** Beginnings are busy, and here bot, caller and far side share one event loop: what delays one delays all. */
+const DELAYS = { leadMs: 160, receiveDelayMs: 100, heardDelayMs: 100 };
 
 /** A server for calls of the Audio Connector, with a bot for each. */
 export const openAudioConnectorPlace: OpenPlace = async (startBot, { port }) => {
   const server = await AudioConnectorServer.start({
     port,
+    call: { leadMs: DELAYS.leadMs, receiveDelayMs: DELAYS.receiveDelayMs },
     onConnect: (call) => {
       answer(call, startBot).catch((error) => logger.error("a call was not answered", { error }));
     },
@@ -21,7 +24,13 @@ export const openAudioConnectorPlace: OpenPlace = async (startBot, { port }) => 
     description: `The reception bot takes calls of the Audio Connector at ${server.address}`,
     // It says nothing before it hears, as whoever picks up.
     caller: {
-      line: audioConnectorLine(() => AudioConnectorCaller.dial({ url: server.address, quiet: true })),
+      line: audioConnectorLine(() =>
+        AudioConnectorCaller.dial({
+          url: server.address,
+          quiet: true,
+          heardDelayMs: DELAYS.heardDelayMs,
+        }),
+      ),
     },
     invitation: undefined,
     [Symbol.asyncDispose]: () => server.stop({ drainMs: 0 }),
@@ -32,6 +41,7 @@ async function answer(call: AudioConnectorConnection, startBot: StartBot): Promi
   await using _bot = await startBot({
     connection: call,
     channelId: CHANNEL,
+    flush: () => call.flush(),
     messages: {
       send: (text) => call.sendJson(text),
       onMessage: (listener) => void call.on("message", (_, data) => listener(data)),

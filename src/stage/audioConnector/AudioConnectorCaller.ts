@@ -9,7 +9,7 @@ import { FarUplink } from "./FarUplink.ts";
 const HANDSHAKE_MS = 6_000;
 const CLOSE_WAIT_MS = 2_000;
 const MAXIMUM_MESSAGE_BYTES = 1024 * 1024;
-/** How late a played frame may come to who listens to {@link AudioConnectorCaller.heard}. */
+/** For {@link AudioConnectorCallerOptions.heardDelayMs}. */
 const HEARD_DELAY_MS = 40;
 
 /** Each known form of the message that clears the buffer. */
@@ -41,6 +41,8 @@ export interface AudioConnectorCallerOptions {
   clears?: readonly ClearForm[];
   /** Sends no audio before the first that it is told to say: no silence either. */
   quiet?: boolean;
+  /** How late a played frame may come to who listens to `heard`, in ms; 40 when left out. */
+  heardDelayMs?: number;
   /** Certificates to trust beside the usual ones. */
   ca?: string | Buffer;
   clock?: Clock;
@@ -143,10 +145,11 @@ export class AudioConnectorCaller extends TypedEvents<AudioConnectorCallerEvents
   /** What it plays, for sinks, recorders and ears. */
   get heard(): AudioProducer {
     if (!this.#heard) {
-      const capacityMs = MAXIMUM_WAITING_MS + HEARD_DELAY_MS;
+      const delayMs = this.#options.heardDelayMs ?? HEARD_DELAY_MS;
+      const capacityMs = MAXIMUM_WAITING_MS + delayMs;
       this.#heard = new AudioSource({ sampleRate: this.sampleRate, capacityMs });
       const clock = systemClock;
-      this.#incoming = new IncomingAudio(this.#heard.producer!, { delayMs: HEARD_DELAY_MS, clock });
+      this.#incoming = new IncomingAudio(this.#heard.producer!, { delayMs, clock });
     }
     return this.#heard;
   }
@@ -262,11 +265,13 @@ export class AudioConnectorCaller extends TypedEvents<AudioConnectorCallerEvents
   #tick(pcm: Buffer | null): void {
     this.emit("played", pcm);
     if (pcm) this.#incoming?.push(pcm);
-    const frame = this.#uplink.take();
-    if (!frame || !this.open) return;
+    for (const frame of this.#uplink.take(this.#microphone?.state === "flowing")) this.#sendFrame(frame);
+  }
+
+  #sendFrame(frame: Buffer): void {
     if (this.#options.audioTransport === "json")
       this.sendText(JSON.stringify({ audio: frame.toString("base64") }));
-    else this.#socket.send(frame);
+    else this.sendBytes(frame);
   }
 
   #end(code: number, reason: string): void {

@@ -1,11 +1,18 @@
-/** Frames of 20 ms that the far side has to send, silence where there is nothing. */
+/** For how many frames a sound that goes on is waited for. */
+const LONGEST_WAIT_FRAMES = 25;
+
+/**
+ * Frames of 20 ms that the far side has to send, silence where there is nothing. Where a sound is late because this
+ * process was, what was due goes out behind it: a telephone does not cut words.
+ */
 export class FarUplink {
   readonly #frameBytes: number;
   readonly #silence: Buffer;
   #queue: Buffer[] = [];
   #waiters: (() => void)[] = [];
-
   #isQuiet: boolean;
+  /** Frames that were due and late. */
+  #owed = 0;
 
   /** @param isQuiet whether silence waits for the first sound. */
   constructor(frameBytes: number, isQuiet: boolean) {
@@ -24,11 +31,24 @@ export class FarUplink {
     }
   }
 
-  /** The next frame; when there is none, silence or nothing. */
-  take(): Buffer | undefined {
-    const frame = this.#queue.shift();
+  /**
+   * What is due now: the next frame; when there is none, silence or nothing.
+   *
+   * @param isSounding whether what is said goes on, so that its next frame is late when there is none.
+   */
+  take(isSounding: boolean): Buffer[] {
+    if (!isSounding) this.#owed = 0;
+    const due = this.#queue.splice(0, this.#owed + 1);
     if (this.#queue.length === 0) this.#tell();
-    return frame ?? (this.#isQuiet ? undefined : this.#silence);
+    if (due.length > 0) {
+      this.#owed -= due.length - 1;
+      return due;
+    }
+    if (isSounding && this.#owed < LONGEST_WAIT_FRAMES) {
+      this.#owed += 1;
+      return [];
+    }
+    return this.#isQuiet ? [] : [this.#silence];
   }
 
   /** Resolves once nothing waits. */

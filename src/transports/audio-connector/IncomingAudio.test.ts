@@ -53,12 +53,36 @@ describe("the far side's audio", () => {
     expect(incoming.counts).toEqual({ framesReceived: 7, gaps: 1, framesDropped: 0, malformed: 0 });
   });
 
-  it("that comes in a burst behind a stall is all played, and caught up with in quiet moments", async () => {
+  it("that comes in a burst behind a stall is all played, down to 400 ms with the next quiet moment", async () => {
     const { ring, incoming, loud, quiet } = start();
-    for (let at = 0; at < 25; at++) incoming.push(loud);
-    expect(ring.queuedUs).toBe(540_000);
+    for (let at = 0; at < 45; at++) incoming.push(loud);
+    expect(ring.queuedUs).toBe(940_000);
     expect(incoming.counts.framesDropped).toBe(0);
     for (let at = 0; at < 40; at++) {
+      await ring.clock.pass(20);
+      incoming.push(quiet);
+    }
+    expect(ring.queuedUs).toBeLessThanOrEqual(420_000);
+    expect(incoming.counts.gaps).toBe(1);
+  });
+
+  it("that stalls again and again is played without a gap from the second stall on", async () => {
+    const { ring, incoming, loud, quiet } = start();
+    for (let stall = 0; stall < 10; stall++) {
+      for (let at = 0; at < 50; at++) {
+        incoming.push(at < 25 ? loud : quiet);
+        await ring.clock.pass(20);
+      }
+      await ring.clock.pass(200);
+      for (let at = 0; at < 10; at++) incoming.push(loud);
+    }
+    expect(incoming.counts.gaps).toBe(2);
+  });
+
+  it("is no later than at first again, once it has not stalled for a while", async () => {
+    const { ring, incoming, loud, quiet } = start();
+    for (let at = 0; at < 10; at++) incoming.push(loud);
+    for (let at = 0; at < 1_500; at++) {
       await ring.clock.pass(20);
       incoming.push(quiet);
     }

@@ -1,12 +1,15 @@
 import type { Clock } from "../../core/index.ts";
 import type { EngineSource } from "../../native/index.ts";
+import { RecentPeak } from "./RecentPeak.ts";
 import { isQuiet, samplesOf } from "./samples.ts";
 import { FRAME_US } from "./wire.ts";
 
 /** What waits at most: a burst behind a stalled network is played, later than it was. */
 export const MAXIMUM_WAITING_MS = 1_000;
 /** What may wait beyond the delay until quiet frames are left out. */
-const SPARE_MS = 30;
+const SPARE_US = 30_000;
+/** What a stall leaves waiting is kept against the next one as long as it is no more than this. */
+const LONGEST_KEPT_US = 400_000;
 /** A source that plays nothing for this long has no listener; then no more than a frame waits beyond the delay. */
 const UNHEARD_US = 60_000;
 
@@ -30,6 +33,8 @@ export class IncomingAudio {
   readonly #source: EngineSource;
   readonly #delayUs: number;
   readonly #clock: Clock;
+  /** The least that waited as a frame came, below zero: how near it was to running dry. */
+  readonly #need: RecentPeak;
   #leftUs = 0;
   #playedAtUs = 0;
 
@@ -37,6 +42,7 @@ export class IncomingAudio {
     this.#source = source;
     this.#delayUs = delayMs * 1_000;
     this.#clock = clock;
+    this.#need = new RecentPeak(clock.nowUs());
   }
 
   /** One message: s16le samples of one channel. */
@@ -47,8 +53,9 @@ export class IncomingAudio {
     this.counts.framesReceived += 1;
     const nowUs = this.#clock.nowUs();
     const waitingUs = this.#waitingUs(nowUs);
+    this.#need.note(-waitingUs, nowUs);
     if (waitingUs === 0) this.#begin(pcm, nowUs);
-    else if (waitingUs > this.#delayUs + SPARE_MS * 1_000 && isQuiet(pcm)) this.counts.framesDropped += 1;
+    else if (this.#isTooMuch(waitingUs, nowUs) && isQuiet(pcm)) this.#leaveOut();
     else this.#append(pcm, nowUs);
     this.#leftUs = this.#source.queuedUs;
   }
@@ -57,6 +64,17 @@ export class IncomingAudio {
     const waitingUs = this.#source.queuedUs;
     if (waitingUs < this.#leftUs || waitingUs === 0) this.#playedAtUs = nowUs;
     return waitingUs;
+  }
+
+  #isTooMuch(waitingUs: number, nowUs: number): boolean {
+    const enoughUs = this.#delayUs + SPARE_US;
+    if (waitingUs <= enoughUs) return false;
+    return waitingUs > LONGEST_KEPT_US || -this.#need.at(nowUs) > enoughUs;
+  }
+
+  #leaveOut(): void {
+    this.counts.framesDropped += 1;
+    this.#need.shift(FRAME_US);
   }
 
   #begin(pcm: Int16Array, nowUs: number): void {

@@ -58,6 +58,68 @@ describe("what is sent live", () => {
     expect(outgoing.counts.framesSkipped).toBeGreaterThanOrEqual(4);
   });
 
+  /** Frames of this sound in real time, the last of them late by `stallMs`. */
+  async function talk({ clock, outgoing }: ReturnType<typeof start>, sample: number, stallMs = 0) {
+    const pcm = Buffer.from(new Int16Array(320).fill(sample).buffer);
+    for (let at = 0; at < 10; at++) {
+      outgoing.live(pcm, clock.nowUs() - 20_000);
+      await clock.pass(20);
+    }
+    const beganUs = clock.nowUs() - 20_000;
+    await clock.pass(stallMs);
+    for (let lateMs = 0; lateMs <= stallMs; lateMs += 20) outgoing.live(pcm, beganUs + lateMs * 1_000);
+    await clock.pass(20);
+  }
+
+  it("keeps what the longest stall of late needed, so that the next one like it is not heard", async () => {
+    const test = start();
+    await talk(test, 8_000, 200);
+    expect(test.outgoing.counts.starts).toBe(2);
+    for (let at = 0; at < 5; at++) await talk(test, 0);
+    for (let at = 0; at < 5; at++) await talk(test, 8_000, 200);
+    expect(test.outgoing.counts.starts).toBe(2);
+  });
+
+  it("gains in quiet moments what stalls of late need, and gives it back when there were none", async () => {
+    const test = start({ leadMs: 300 });
+    const { clock, outgoing } = test;
+    await talk(test, 8_000);
+    // The engine's clock may skip: what it did not play comes later, and nothing makes up for it.
+    await clock.pass(250);
+    outgoing.live(Buffer.alloc(640, 50), clock.nowUs() - 70_000);
+    await talk(test, 8_000);
+    expect(outgoing.farBufferMs).toBeLessThan(100);
+    await talk(test, 0);
+    expect(outgoing.farBufferMs).toBeGreaterThan(200);
+    expect(outgoing.counts.framesRepeated).toBeGreaterThan(5);
+
+    const short = start();
+    await talk(short, 8_000, 200);
+    await talk(short, 0);
+    expect(short.outgoing.farBufferMs).toBeGreaterThan(180);
+    for (let at = 0; at < 100; at++) await talk(short, 0);
+    expect(short.outgoing.farBufferMs).toBeLessThanOrEqual(120);
+  });
+
+  it("has no lead in front of the rest behind a flush, which would let it stand out", async () => {
+    const test = start();
+    await talk(test, 8_000);
+    test.outgoing.flush();
+    const before = test.sent.length;
+    test.outgoing.live(Buffer.alloc(640, 7), test.clock.nowUs() - 20_000);
+    expect(test.sent.slice(before).map(({ pcm }) => pcm[0])).toEqual([7]);
+    await test.clock.pass(20);
+    await talk(test, 0);
+    expect(test.outgoing.farBufferMs).toBeGreaterThanOrEqual(60);
+  });
+
+  it("grows its lead to 400 ms at most", async () => {
+    const test = start();
+    await talk(test, 8_000, 600);
+    for (let at = 0; at < 5; at++) await talk(test, 0);
+    expect(test.outgoing.farBufferMs).toBeLessThanOrEqual(440);
+  });
+
   it("is dropped and counted when the far side does not read", () => {
     const { socket, outgoing } = start({ leadMs: 0 });
     socket.takes = false;

@@ -1,6 +1,7 @@
 import { type Clock, parseOptions, TroupeError } from "../../core/index.ts";
 import { FarBuffer } from "./FarBuffer.ts";
 import { activeSecondsSchema } from "./options.ts";
+import { RecentPeak } from "./RecentPeak.ts";
 import { isQuiet, samplesOf } from "./samples.ts";
 import { FAR_BUFFER_MESSAGES, FRAME_MS, FRAME_US, frameBytes } from "./wire.ts";
 
@@ -16,6 +17,12 @@ const LONGEST_WAIT_MS = 1_000;
 const FULL_WAIT_MS = 20;
 /** What the far side may have beyond the lead until quiet frames are left out. */
 const SPARE_US = 30_000;
+/** A frame that comes later than this comes out of a stall of ours. */
+const LATE_US = 30_000;
+/** What the lead grows to at most where this process stalls, unless it is longer to begin with. */
+const LONGEST_GROWN_LEAD_US = 400_000;
+/** What comes so soon behind a flush is its rest: silence in front of it would let it stand out. */
+const FLUSH_REST_US = 100_000;
 /** Room left in the far side's buffer for what our clock does not see. */
 const SPARE_MESSAGES = 72;
 
@@ -42,6 +49,8 @@ export interface OutgoingCounts {
   framesDropped: number;
   /** Quiet frames left out, so that the far side has no more than the lead. */
   framesSkipped: number;
+  /** Quiet frames sent twice, so that the far side has as much as stalls of ours need. */
+  framesRepeated: number;
 }
 
 interface Chunk {
@@ -62,6 +71,7 @@ export class OutgoingAudio {
     starts: 0,
     framesDropped: 0,
     framesSkipped: 0,
+    framesRepeated: 0,
   };
   readonly #sampleRate: number;
   readonly #leadUs: number;
@@ -69,6 +79,10 @@ export class OutgoingAudio {
   readonly #send: (pcm: Buffer) => boolean;
   readonly #far = new FarBuffer();
   readonly #silence: Buffer;
+  /** What the far side needs to have against stalls of ours like those of late. */
+  readonly #stalls: RecentPeak;
+  #lastLiveUs = 0;
+  #flushedUs = Number.NEGATIVE_INFINITY;
   #activeUs: number;
   #queue: Chunk[] = [];
   #rest = Buffer.alloc(0);
@@ -89,6 +103,7 @@ export class OutgoingAudio {
     this.#clock = options.clock;
     this.#send = options.send;
     this.#silence = Buffer.alloc(frameBytes(this.#sampleRate));
+    this.#stalls = new RecentPeak(this.#clock.nowUs());
   }
 
   /** Audio of ours that the far side has not played, in ms. */
@@ -111,14 +126,23 @@ export class OutgoingAudio {
   /** A frame of 20 ms, which the engine began at `beganUs`. */
   live(pcm: Buffer, beganUs: number): void {
     const nowUs = this.#clock.nowUs();
+    const lateUs = Math.max(0, nowUs - beganUs - FRAME_US);
+    const isStalled = lateUs > LATE_US;
+    if (isStalled) this.#stalls.note(nowUs - this.#lastLiveUs + FRAME_US, nowUs);
+    this.#lastLiveUs = nowUs;
     const levelUs = this.#far.levelUs(nowUs);
+    const wantedUs = this.#wantedLeadUs(nowUs);
     if (levelUs === 0) {
       this.counts.starts += 1;
-      // When it comes late, those behind it are there too: they are a lead by themselves.
-      this.#sendLead(this.#leadUs - Math.max(0, nowUs - beganUs - FRAME_US), nowUs);
-    } else if (levelUs > this.#leadUs + SPARE_US && isQuiet(samplesOf(pcm))) {
+      // When it comes late, those behind it are there too: they are a lead by themselves. What is more would be a longer
+      // hole in what is said; it comes in the next quiet moment.
+      const leadUs = isStalled ? this.#leadUs : wantedUs;
+      if (nowUs - this.#flushedUs > FLUSH_REST_US) this.#sendLead(leadUs - lateUs, nowUs);
+    } else if (levelUs > wantedUs + SPARE_US && isQuiet(samplesOf(pcm))) {
       this.counts.framesSkipped += 1;
       return;
+    } else if (levelUs < wantedUs - FRAME_US && !isStalled && isQuiet(samplesOf(pcm))) {
+      if (this.#sendFrame(pcm, nowUs)) this.counts.framesRepeated += 1;
     }
     this.#sendFrame(pcm, nowUs);
   }
@@ -149,6 +173,7 @@ export class OutgoingAudio {
     for (const { done } of this.#queue.splice(0)) done("flushed");
     this.#rest = Buffer.alloc(0);
     this.#far.clear();
+    this.#flushedUs = this.#clock.nowUs();
     this.#wake();
     this.#settle();
   }
@@ -166,6 +191,11 @@ export class OutgoingAudio {
     this.#clock.clearTimeout(this.#timer);
     for (const { done } of this.#queue.splice(0)) done("flushed");
     for (const resolve of this.#waiters.splice(0)) resolve();
+  }
+
+  #wantedLeadUs(nowUs: number): number {
+    const grownUs = Math.min(LONGEST_GROWN_LEAD_US, this.#stalls.at(nowUs));
+    return Math.max(this.#leadUs, grownUs);
   }
 
   #frameSize(framesMs: number, asked: number | undefined): number {

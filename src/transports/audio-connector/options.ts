@@ -32,7 +32,7 @@ export interface AudioConnectorLimits {
   messageBytes?: number;
   /** Messages a second from one call, with a burst of twice as many, then it is closed; 500 when left out. */
   messagesPerSecond?: number;
-  /** From the upgrade to the first message, in ms; 6000 when left out. */
+  /** For TLS, for the request, and from the upgrade to the first message, in ms each; 6000 when left out. */
   handshakeMs?: number;
   /** Bytes that may wait for a far side that does not read; then its audio is dropped. 131072 when left out. */
   bufferedBytes?: number;
@@ -46,10 +46,10 @@ export interface AudioConnectorCallOptions {
   sampleRate?: 8_000 | 16_000 | 24_000;
   /**
    * What the far side has to have before it plays, in ms: how late a frame of ours may come before it is missed. It is
-   * heard as delay. 80 when left out.
+   * heard as delay. 80 when left out; it grows to what stalls of this process need, up to 400.
    */
   leadMs?: number;
-  /** How late a frame of the far side may come before it is missed, in ms; 40 when left out. */
+  /** How late a frame of the far side may come before it is missed, in ms, until stalls need more; 40 when left out. */
   receiveDelayMs?: number;
   /** How much of `sendAudio` the far side is given ahead, in seconds, above 0 and at most 60; 5 when left out. */
   activeSeconds?: number;
