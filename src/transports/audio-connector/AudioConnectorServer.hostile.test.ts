@@ -60,7 +60,8 @@ async function exchange({ caller, call }: GoodCall): Promise<string[]> {
     ),
   ]);
   const wrong: string[] = [];
-  if (up !== FRAMES) wrong.push(`${up} frames came from the caller`);
+  // Silence follows where this process was late.
+  if (up < FRAMES) wrong.push(`${up} frames came from the caller`);
   if (!down.equals(Buffer.from(numbered().buffer))) wrong.push(`${down.length} bytes went to the caller`);
   if (texts.join() !== numbers().join()) wrong.push(`texts from the caller: ${texts.join()}`);
   if (answers.join() !== numbers().join()) wrong.push(`texts to the caller: ${answers.join()}`);
