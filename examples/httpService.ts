@@ -6,15 +6,17 @@
 import { once } from "node:events";
 import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
-import { AudioResampler, concatenateFrames } from "troupe";
+import { AudioResampler, concatenateFrames, TroupeError } from "troupe";
 import { FliteVoice } from "troupe/agent";
 import { AVATAR_SAMPLE_RATES, type AvatarOptions, AvatarSession } from "troupe/avatar";
 import { AvatarService } from "troupe/stage";
 
-const port = Number(process.argv[2] ?? 8080);
+const [port = "8080"] = process.argv.slice(2);
 const MAXIMUM_CHARACTERS = 200;
 const MAXIMUM_REQUESTS = 4;
 const { AVATAR_CONSOLE_URL, AVATAR_INGRESS_URL, AVATAR_API_KEY, AVATAR_APP_ID, AVATAR_ID } = process.env;
+if (!/^\d+$/.test(port) || Number(port) > 65_535)
+  throw TroupeError.expected("INVALID_OPTION", "the port", "0 to 65535", port);
 const voice = new FliteVoice();
 const local = AVATAR_CONSOLE_URL ? null : await AvatarService.start();
 
@@ -87,7 +89,7 @@ const server = createServer(async (request, response) => {
     running -= 1;
   }
 });
-server.listen(port, "127.0.0.1");
+server.listen(Number(port), "127.0.0.1");
 await once(server, "listening");
 console.log(`http://127.0.0.1:${(server.address() as AddressInfo).port}; Ctrl-C ends it`);
 process.once("SIGINT", async () => {

@@ -15,7 +15,17 @@ process.argv.splice(1, Number.POSITIVE_INFINITY, path, ...rest);
 try {
   await import(path);
 } catch (error) {
-  // What Troupe found wrong is said in its message; anything else is a fault in the example, to be seen whole.
-  console.error(error?.name === "TroupeError" ? `${name}: ${error.message}` : error);
+  // What Troupe or the system found wrong is said in its message; anything else is a fault in the example, to be seen whole.
+  const message = error?.name === "TroupeError" ? error.message : systemMessage(error);
+  console.error(message === undefined ? error : `${name}: ${message}`);
   process.exit(1);
+}
+
+/** Of what is not the example's fault: a file that is not there, a port that is taken, a server that says no or nothing. */
+function systemMessage(error) {
+  // Of several addresses that were tried each has an error.
+  if (error instanceof AggregateError) return systemMessage(error.errors[0]);
+  const below = error instanceof TypeError && error.cause;
+  if (below) return `${error.message}: ${systemMessage(below) ?? below.message}`;
+  return typeof error?.code === "string" ? error.message : undefined;
 }

@@ -51,6 +51,15 @@ describe("the troupe command", () => {
     [["bench"], "missing required argument 'name'"],
     [["bench", "fly"], "Expected one of voice, voices, blocked, "],
     [["bench", "voice", "--speech-share", "2"], "Expected a number from 0 to 1"],
+    [["bench", "voice", "--bots", "0"], "Expected a whole number from 1 to 1000000."],
+    [
+      ["bench", "mixer", "--complexity", "3"],
+      'Expected --json, --bots, --seconds, --minutes for bench mixer but received "--complexity"',
+    ],
+    [["bench", "voice", "--calls", "3"], 'received "--calls"'],
+    [["demo", "--output", ""], "Expected a folder for --output"],
+    [["demo", "--output", "/dev/null/demo"], "Expected a folder that can be written for --output: ENOTDIR"],
+    [["demo", "--output", "package.json"], "Expected a folder that can be written for --output: EEXIST"],
     [["stage", "--host", "0.0.0.0"], "only with a secret"],
     [["stage", "--secret", "short"], "at least 8 characters"],
   ])("answers %j with one clear line and exit code 2", async (commandArguments, message) => {

@@ -11,6 +11,8 @@ import { runStage, type StageOptions } from "./stage.ts";
 /** Exit codes: 0 done, 1 it ran and failed, 2 the arguments were wrong. */
 const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
+/** Of bots, calls, seconds and minutes; 30 hours are 108,000 s. */
+const MAXIMUM_COUNT = 1_000_000;
 
 /**
  * Runs the `troupe` command and sets the process's exit code.
@@ -145,6 +147,7 @@ function parseComplexity(text: string): number {
 
 function parseCount(text: string): number {
   const count = Number(text);
-  if (!/^\d+$/.test(text) || count > 100_000) throw new InvalidArgumentError("Expected a whole number.");
+  if (!/^\d+$/.test(text) || count < 1 || count > MAXIMUM_COUNT)
+    throw new InvalidArgumentError(`Expected a whole number from 1 to ${MAXIMUM_COUNT}.`);
   return count;
 }

@@ -221,6 +221,35 @@ describe("the examples", { timeout: EXAMPLE_MS }, () => {
     expect(await example.interrupt(), example.said).toBe(0);
   });
 
+  it.each<[string, string[], string]>([
+    ["connector", [""], "Expected 0 to 65535 for the port"],
+    ["connector", ["70000"], "0 to 65535"],
+    ["httpService", ["many"], "Expected 0 to 65535 for the port"],
+    ["singleAudioClip", ["/nowhere/clip.wav"], "ENOENT: no such file or directory"],
+    ["singleAudioClip", [RUNNER], "WAV"],
+    ["livekit", ["http://127.0.0.1:9"], "fetch failed: "],
+    [
+      "record",
+      ["ws://127.0.0.1:9/signaling", CHANNEL, "/nowhere/heard.wav"],
+      "ENOENT: no such file or directory",
+    ],
+    ["record", ["ws://127.0.0.1:9/signaling", CHANNEL, "/tmp/heard.wav", "ten"], "for the seconds"],
+  ])("%s %j: tells what is wrong without a stack trace", async (name, rest, message) => {
+    const example = new Example(name, ...rest);
+    expect(await example.ended).toBe(1);
+    expect(example.said).toMatch(new RegExp(`^${name}: `, "m"));
+    expect(example.said).toContain(message);
+    expect(example.said).not.toMatch(/^ +at /m);
+  });
+
+  it.each(["connector", "httpService"])("%s: tells of a port that is taken", async (name) => {
+    const port = new URL(stage.signalingUrl).port;
+    const example = new Example(name, port);
+    expect(await example.ended).toBe(1);
+    expect(example.said).toMatch(new RegExp(`^${name}: .*EADDRINUSE`, "m"));
+    expect(example.said).not.toMatch(/^ +at /m);
+  });
+
   it.each(["tone", "echo", "record", "bot"])(
     "%s: tells of a wrong address without a stack trace",
     async (name) => {

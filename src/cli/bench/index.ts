@@ -43,6 +43,8 @@ interface Bench {
     options: Required<Pick<BenchOptions, "bots" | "seconds" | "complexity">> & BenchOptions,
     signal: AbortSignal,
   ) => Promise<object>;
+  /** What it can be told; anything else is an error. */
+  takes: readonly (keyof BenchOptions)[];
   /** How many bots and seconds when left out. */
   bots: number;
   seconds: number;
@@ -51,24 +53,27 @@ interface Bench {
 }
 
 const COMPLEXITY = 5;
+const TIME = ["seconds", "minutes"] as const;
+const PARTY = ["bots", ...TIME, "complexity"] as const;
+const BOTS = ["bots", ...TIME] as const;
 
 const BENCHES = {
-  voice: { run: benchVoice, bots: 50, seconds: 20 },
-  voices: { run: benchVoices, bots: 0, seconds: 20 },
-  blocked: { run: benchBlocked, bots: 10, seconds: 20 },
-  livekit: { run: benchLiveKit, bots: 12, seconds: 20, complexity: LIBWEBRTC_COMPLEXITY },
-  restart: { run: benchRestart, bots: 10, seconds: 20 },
-  "network-change": { run: benchNetworkChange, bots: 1, seconds: 0 },
-  receiver: { run: benchReceiver, bots: 1, seconds: 60 },
-  quality: { run: benchQuality, bots: 1, seconds: 60 },
-  interruption: { run: benchInterruption, bots: 4, seconds: 0 },
-  mixer: { run: benchMixer, bots: 50, seconds: 10 },
-  processing: { run: benchProcessing, bots: 1, seconds: 10 },
-  transform: { run: benchTransform, bots: 20, seconds: 30 },
-  soak: { run: benchSoak, bots: 1, seconds: 30 * 3600, complexity: 0 },
-  connector: { run: benchConnector, bots: 200, seconds: 180 },
-  stage: { run: benchStage, bots: 200, seconds: 300 },
-  transport: { run: benchTransport, bots: 50, seconds: 10 },
+  voice: { run: benchVoice, takes: [...PARTY, "speechShare"], bots: 50, seconds: 20 },
+  voices: { run: benchVoices, takes: TIME, bots: 0, seconds: 20 },
+  blocked: { run: benchBlocked, takes: PARTY, bots: 10, seconds: 20 },
+  livekit: { run: benchLiveKit, takes: PARTY, bots: 12, seconds: 20, complexity: LIBWEBRTC_COMPLEXITY },
+  restart: { run: benchRestart, takes: PARTY, bots: 10, seconds: 20 },
+  "network-change": { run: benchNetworkChange, takes: [], bots: 1, seconds: 0 },
+  receiver: { run: benchReceiver, takes: [...TIME, "rows"], bots: 1, seconds: 60 },
+  quality: { run: benchQuality, takes: [...TIME, "rows", "report"], bots: 1, seconds: 60 },
+  interruption: { run: benchInterruption, takes: ["bots"], bots: 4, seconds: 0 },
+  mixer: { run: benchMixer, takes: BOTS, bots: 50, seconds: 10 },
+  processing: { run: benchProcessing, takes: TIME, bots: 1, seconds: 10 },
+  transform: { run: benchTransform, takes: BOTS, bots: 20, seconds: 30 },
+  soak: { run: benchSoak, takes: [...TIME, "complexity"], bots: 1, seconds: 30 * 3600, complexity: 0 },
+  connector: { run: benchConnector, takes: [...BOTS, "calls"], bots: 200, seconds: 180 },
+  stage: { run: benchStage, takes: BOTS, bots: 200, seconds: 300 },
+  transport: { run: benchTransport, takes: [...BOTS, "pairs"], bots: 50, seconds: 10 },
 } satisfies Record<string, Bench>;
 
 export const BENCH_NAMES = Object.keys(BENCHES) as (keyof typeof BENCHES)[];
@@ -77,11 +82,12 @@ export const BENCH_NAMES = Object.keys(BENCHES) as (keyof typeof BENCHES)[];
  * Runs one bench and prints its figures.
  *
  * @returns false when the bench's own figures say that it did not work (nothing was heard, or memory grew).
- * @throws TroupeError INVALID_OPTION for a name that is none.
+ * @throws TroupeError INVALID_OPTION for a name that is none, and for options that this bench does not have.
  */
 export async function runBench(name: string, options: BenchOptions, signal: AbortSignal): Promise<boolean> {
   const bench: Bench | undefined = BENCHES[name as keyof typeof BENCHES];
   if (!bench) throw TroupeError.expected("INVALID_OPTION", "bench", `one of ${BENCH_NAMES.join(", ")}`, name);
+  requireTaken(name, bench, options);
   const { calls = options.pairs ?? bench.bots, minutes = bench.seconds / 60 } = options;
   const { bots = calls, seconds = minutes * 60, complexity = bench.complexity ?? COMPLEXITY } = options;
   const figures = await bench.run({ ...options, bots, seconds, complexity }, signal);
@@ -91,6 +97,23 @@ export async function runBench(name: string, options: BenchOptions, signal: Abor
       process.stdout.write(`${key.padEnd(24)} ${show(value)}\n`);
   if ("flat" in figures && !figures.flat) return false;
   return !("receivedShare" in figures) || Number(figures.receivedShare) > 0.5;
+}
+
+function requireTaken(name: string, { takes }: Bench, options: BenchOptions): void {
+  const known = new Set<string>(["json", ...takes]);
+  const unknown = Object.keys(options).find((option) => !known.has(option));
+  if (!unknown) return;
+  throw TroupeError.expected(
+    "INVALID_OPTION",
+    `bench ${name}`,
+    [...known].map(flagOf).join(", "),
+    flagOf(unknown),
+  );
+}
+
+/** As it is written in the command. */
+function flagOf(option: string): string {
+  return `--${option.replaceAll(/[A-Z]/g, (letter) => `-${letter.toLowerCase()}`)}`;
 }
 
 function show(value: unknown): string {

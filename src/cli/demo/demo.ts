@@ -1,6 +1,8 @@
 import { once } from "node:events";
+import { access, constants, mkdir } from "node:fs/promises";
 import { relative, resolve } from "node:path";
 import { startReception } from "../../../agents/reception/index.ts";
+import { TroupeError } from "../../core/index.ts";
 import { type DemoCallEvent, type DemoCallResult, runDemoCall } from "../../testing/index.ts";
 import { openAudioConnectorPlace } from "./audioConnectorPlace.ts";
 import { Faces } from "./faces.ts";
@@ -34,10 +36,10 @@ const PLACES: Record<DemoTransport, OpenPlace> = {
  * @returns whether the bot was heard and answered right.
  */
 export async function runDemo(options: DemoOptions, signal: AbortSignal): Promise<boolean> {
+  const folder = await makeFolder(options.output);
   await using faces = options.avatar ? await Faces.open() : null;
   const startBot = faces ? faces.startBot.bind(faces) : startReception;
   await using place = await PLACES[options.transport](startBot, options);
-  const folder = resolve(options.output);
   say(`${place.description}. A scripted caller rings:\n`);
   const result = await runDemoCall({
     ...place.caller,
@@ -56,6 +58,19 @@ export async function runDemo(options: DemoOptions, signal: AbortSignal): Promis
     if (!signal.aborted) await once(signal, "abort");
   }
   return ok;
+}
+
+/** Before anything is started: what cannot be written is to be told of at once. */
+async function makeFolder(path: string): Promise<string> {
+  if (path.trim() === "") throw TroupeError.expected("INVALID_OPTION", "--output", "a folder", path);
+  const folder = resolve(path);
+  try {
+    await mkdir(folder, { recursive: true });
+    await access(folder, constants.W_OK);
+  } catch (error) {
+    throw TroupeError.from("INVALID_OPTION", error, `Expected a folder that can be written for --output`);
+  }
+  return folder;
 }
 
 function formatEvent(event: DemoCallEvent): string {
