@@ -1,6 +1,7 @@
 import { mkdir } from "node:fs/promises";
 import { join } from "node:path";
 import { Pocketsphinx } from "../agent/index.ts";
+import { TroupeError } from "../index.ts";
 import type { OpenLine } from "./CallerLine.ts";
 import { measureMouthToEar } from "./mouthToEar.ts";
 import { findSound, readRecording, responseMs, type SoundSpan, silenceMs } from "./recording.ts";
@@ -134,10 +135,19 @@ async function tryTwice(
   answer: RegExp,
   attempt: () => Promise<Answer>,
 ): Promise<string[]> {
-  const failures = judge(line, answer, await attempt());
+  const failures = await tryOnce(line, answer, attempt);
   if (failures.length === 0) return [];
   caller.timeline.note("caller", "tries again", { failures });
-  return judge(line, answer, await attempt());
+  return await tryOnce(line, answer, attempt);
+}
+
+async function tryOnce(line: string, answer: RegExp, attempt: () => Promise<Answer>): Promise<string[]> {
+  try {
+    return judge(line, answer, await attempt());
+  } catch (error) {
+    if (!(error instanceof TroupeError) || error.code !== "TIMEOUT") throw error;
+    return [`Nothing came back to "${line}": ${error.message}.`];
+  }
 }
 
 function judge(line: string, answer: RegExp, { text, heardByBot }: Answer): string[] {

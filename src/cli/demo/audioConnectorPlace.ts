@@ -9,7 +9,7 @@ import type { OpenPlace, StartBot } from "./place.ts";
 
 const CHANNEL = "reception";
 /** Beginnings are busy, and here bot, caller and far side share one event loop: what delays one delays all. */
-const DELAYS = { leadMs: 160, receiveDelayMs: 100, heardDelayMs: 100 };
+const DELAYS = { leadMs: 240, receiveDelayMs: 120, heardDelayMs: 120 };
 
 /** A server for calls of the Audio Connector, with a bot for each. */
 export const openAudioConnectorPlace: OpenPlace = async (startBot, { port }) => {
