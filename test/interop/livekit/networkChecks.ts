@@ -30,16 +30,17 @@ async function signalChecks(checks: Checks, server: LiveKitServer, form: Connect
   const options = { url: proxy.through(server.url), singlePeerConnection: form === "single" };
   const ours = await TroupeParty.join({ ...options, token: await token("ours", room) }, 880);
   const other = await TroupeParty.join({ url: server.url, token: await token("other", room) }, 440);
-  const seen: string[] = [];
   const track = ours.room.localTracks[0]!;
-  track.on("state", (state) => seen.push(`local ${state}`));
-  other.room.on("trackUnsubscribed", () => seen.push("unsubscribed"));
-  other.room.on("participantDisconnected", () => seen.push("participantDisconnected"));
   const messages: string[] = [];
   ours.room.on("dataReceived", ({ data }) => messages.push(Buffer.from(data).toString()));
   try {
     await hears(other, "ours", 880);
     await hears(ours, "other", 440);
+    // From here on: the server's word that it is published may come before the answer that makes the track live.
+    const seen: string[] = [];
+    track.on("state", (state) => seen.push(`local ${state}`));
+    other.room.on("trackUnsubscribed", () => seen.push("unsubscribed"));
+    other.room.on("participantDisconnected", () => seen.push("participantDisconnected"));
     for (const ms of [0, 1500]) {
       await checks.check(
         `${form}: resume after a signalling outage of ${ms} ms: no gap, no event`,
