@@ -36,14 +36,16 @@ describe("withDeadline", () => {
     expect(seen.signal?.aborted).toBe(true);
   });
 
-  it("aborts the work with its parent, also one that has aborted before", async () => {
+  it("aborts the work with its parent, and does not begin it with one that has aborted before", async () => {
     const { seen, work } = endless();
     const parent = new AbortController();
     const cancelled = withDeadline("work", 100, work, parent.signal);
     parent.abort();
     await expect(cancelled).rejects.toMatchObject({ code: "CANCELLED" });
     expect(seen.signal?.aborted).toBe(true);
-    await expect(withDeadline("work", 100, work, parent.signal)).rejects.toMatchObject({ code: "CANCELLED" });
+    const late = vi.fn(work);
+    await expect(withDeadline("work", 100, late, parent.signal)).rejects.toMatchObject({ code: "CANCELLED" });
+    expect(late).not.toHaveBeenCalled();
     expect(vi.getTimerCount()).toBe(0);
   });
 });

@@ -11,13 +11,15 @@ export async function within<T>(
   signal: AbortSignal | undefined,
   work: () => Promise<T>,
 ): Promise<T> {
+  const cancelled = () => new TroupeError("CANCELLED", `${what} was cancelled`);
+  // What is cancelled already is not begun.
+  if (signal?.aborted) throw cancelled();
   const failed = Promise.withResolvers<never>();
-  const cancel = () => failed.reject(new TroupeError("CANCELLED", `${what} was cancelled`));
+  const cancel = () => failed.reject(cancelled());
   const timer = setTimeout(
     () => failed.reject(new TroupeError("TIMEOUT", `${what} took longer than ${ms} ms`)),
     ms,
   );
-  if (signal?.aborted) cancel();
   signal?.addEventListener("abort", cancel, { once: true });
   const working = work();
   // Whichever loses the race may still fail later.
