@@ -159,8 +159,13 @@ export class Mouth<Source extends SpeechOutput = AudioSource> extends TypedEvent
       isDone = true;
       report(event);
     };
-    const offPlaying = this.source.once("playing", () => report({ type: "audio.started" }));
-    this.#utter(saying.text, controller.signal).then(
+    let isStarted = false;
+    const start = () => {
+      if (!isStarted) report({ type: "audio.started" });
+      isStarted = true;
+    };
+    const offPlaying = this.source.once("playing", start);
+    this.#utter(saying.text, controller.signal, start).then(
       () => finish({ type: "audio.finished" }),
       (error: unknown) => finish({ type: "audio.failed", error }),
     );
@@ -175,10 +180,13 @@ export class Mouth<Source extends SpeechOutput = AudioSource> extends TypedEvent
     };
   }
 
-  async #utter(text: string, signal: AbortSignal): Promise<void> {
+  async #utter(text: string, signal: AbortSignal, start: () => void): Promise<void> {
     for await (const frame of this.#voice.speak(text, signal)) {
       if (signal.aborted) return;
+      // A voice may follow so closely that the source never falls silent; it says nothing of a beginning then.
+      const isPlaying = this.source.state === "playing";
       await this.source.write(frame);
+      if (isPlaying) start();
     }
     if (!signal.aborted) await this.source.waitForPlayout();
   }

@@ -10,6 +10,8 @@ export interface SpeechOutput extends AudioProducer {
   clear(): number;
   /** Resolves when all that was written has been heard, or was thrown away. */
   waitForPlayout(): Promise<"played" | "cleared">;
+  /** `playing` while audio is heard, so that what is written then does not begin anew; left out by what always does. */
+  readonly state?: string;
   /** Its audio begins to be heard. */
   once(name: "playing", listener: () => void): () => void;
 }

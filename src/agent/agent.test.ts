@@ -1,7 +1,15 @@
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { configureLogger, TroupeError } from "../core/index.ts";
 import { type AudioFrame, AudioSource, createFrame } from "../media/index.ts";
-import { Ears, FliteVoice, Mouth, Pocketsphinx, type TextToSpeech, TurnTaking } from "./index.ts";
+import {
+  Ears,
+  FliteVoice,
+  Mouth,
+  Pocketsphinx,
+  type SpeechOutput,
+  type TextToSpeech,
+  TurnTaking,
+} from "./index.ts";
 
 const GRAMMAR = `#JSGF V1.0;
 grammar order;
@@ -43,6 +51,26 @@ configureLogger({ write: () => {} });
 
 afterEach(() => {
   for (const close of closing.splice(0).reverse()) close();
+});
+
+/** A source that plays without a pause, so that nothing begins in it. */
+class EndlessOutput implements SpeechOutput {
+  readonly producer = null;
+  readonly sampleRate = 16_000;
+  readonly state = "playing";
+  readonly write = async () => {};
+  readonly clear = () => 0;
+  readonly waitForPlayout = async () => "played" as const;
+  readonly once = () => () => {};
+}
+
+it("a mouth begins and ends what follows so closely that its source never falls silent", async () => {
+  const mouth = new Mouth<SpeechOutput>({ voice: tone(100), source: new EndlessOutput() });
+  closing.push(() => mouth.close());
+  const started: string[] = [];
+  mouth.on("started", ({ text }) => started.push(text));
+  expect(await Promise.all(["one", "two"].map((text) => mouth.say(text)))).toEqual(["finished", "finished"]);
+  expect(started).toEqual(["one", "two"]);
 });
 
 describe("a mouth and ears", () => {
