@@ -63,7 +63,7 @@ const BENCHES = {
   blocked: { run: benchBlocked, takes: PARTY, bots: 10, seconds: 20 },
   livekit: { run: benchLiveKit, takes: PARTY, bots: 12, seconds: 20, complexity: LIBWEBRTC_COMPLEXITY },
   restart: { run: benchRestart, takes: PARTY, bots: 10, seconds: 20 },
-  "network-change": { run: benchNetworkChange, takes: [], bots: 1, seconds: 0 },
+  "network-change": { run: benchNetworkChange, takes: ["changes"], bots: 1, seconds: 0 },
   receiver: { run: benchReceiver, takes: [...TIME, "rows"], bots: 1, seconds: 60 },
   quality: { run: benchQuality, takes: [...TIME, "rows", "report"], bots: 1, seconds: 60 },
   interruption: { run: benchInterruption, takes: ["bots"], bots: 4, seconds: 0 },
