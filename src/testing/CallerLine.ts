@@ -1,4 +1,4 @@
-import { type AudioProducer, type AudioSource, connect, type RemoteTrack } from "../index.ts";
+import { type AudioProducer, type AudioSource, connect, type RemoteTrack, TroupeError } from "../index.ts";
 import type { AudioConnectorCaller } from "../stage/index.ts";
 import { sora } from "../transports/sora/index.ts";
 import { nextTrack } from "./mouthToEar.ts";
@@ -57,10 +57,23 @@ export function soraLine(options: { signalingUrl: string; channelId: string; met
   };
 }
 
-/** A line of Vonage's Audio Connector: `dial` calls a server as Vonage does. */
-export function audioConnectorLine(dial: () => Promise<AudioConnectorCaller>): OpenLine {
-  return async (source) => {
-    const caller = await dial();
+/**
+ * A line of Vonage's Audio Connector: `dial` calls a server as Vonage does, and gives up with the signal.
+ *
+ * @example
+ * const line = audioConnectorLine((signal) => AudioConnectorCaller.dial({ url, signal }));
+ */
+export function audioConnectorLine(dial: (signal: AbortSignal) => Promise<AudioConnectorCaller>): OpenLine {
+  return async (source, signal) => {
+    const caller = await dial(signal);
+    if (signal.aborted) {
+      await caller.close();
+      throw new TroupeError("CANCELLED", "The call was given up", { cause: signal.reason });
+    }
+    // Whoever dialled without it does not hear of it.
+    const cut = () => caller.drop();
+    signal.addEventListener("abort", cut, { once: true });
+    void caller.closed().then(() => signal.removeEventListener("abort", cut));
     caller.speak(source);
     return {
       track: caller.heard,

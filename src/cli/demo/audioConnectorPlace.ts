@@ -24,8 +24,9 @@ export const openAudioConnectorPlace: OpenPlace = async (startBot, { port }) => 
     description: `The reception bot takes calls of the Audio Connector at ${server.address}`,
     // It says nothing before it hears, as whoever picks up.
     caller: {
-      line: audioConnectorLine(() =>
+      line: audioConnectorLine((signal) =>
         AudioConnectorCaller.dial({
+          signal,
           url: server.address,
           quiet: true,
           heardDelayMs: DELAYS.heardDelayMs,

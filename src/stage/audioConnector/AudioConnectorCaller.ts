@@ -45,6 +45,8 @@ export interface AudioConnectorCallerOptions {
   heardDelayMs?: number;
   /** Certificates to trust beside the usual ones. */
   ca?: string | Buffer;
+  /** Gives the call up while it is dialled, and ends it afterwards. */
+  signal?: AbortSignal;
   clock?: Clock;
 }
 
@@ -100,9 +102,12 @@ export class AudioConnectorCaller extends TypedEvents<AudioConnectorCallerEvents
   /**
    * Calls; resolves once the WebSocket is open and the first message is sent.
    *
-   * @throws TroupeError SIGNALLING_FAILED with the HTTP status when it is turned away.
+   * @throws TroupeError SIGNALLING_FAILED with the HTTP status when it is turned away; CANCELLED by `signal`.
    */
   static async dial(options: AudioConnectorCallerOptions): Promise<AudioConnectorCaller> {
+    const { signal } = options;
+    const cancelled = () => new TroupeError("CANCELLED", "The call was given up", { cause: signal?.reason });
+    if (signal?.aborted) throw cancelled();
     const connectionId = options.connectionId ?? randomId();
     const socket = new WebSocket(options.url, {
       handshakeTimeout: HANDSHAKE_MS,
@@ -120,7 +125,11 @@ export class AudioConnectorCaller extends TypedEvents<AudioConnectorCallerEvents
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     socket.once("open", resolve);
     socket.once("error", reject);
+    const cut = () => socket.terminate();
+    signal?.addEventListener("abort", cut, { once: true });
+    socket.once("close", () => signal?.removeEventListener("abort", cut));
     await promise.catch((error) => {
+      if (signal?.aborted) throw cancelled();
       throw TroupeError.from("SIGNALLING_FAILED", error, "The call was not taken");
     });
     const caller = new AudioConnectorCaller(options, socket, connectionId);

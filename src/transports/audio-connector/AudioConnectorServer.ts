@@ -1,5 +1,5 @@
 import { createServer, type IncomingMessage, type Server } from "node:http";
-import { createServer as createSecureServer } from "node:https";
+import { createServer as createSecureServer, type ServerOptions } from "node:https";
 import type { AddressInfo } from "node:net";
 import type { Duplex } from "node:stream";
 import { type WebSocket, WebSocketServer } from "ws";
@@ -66,7 +66,7 @@ export class AudioConnectorServer extends TypedEvents<AudioConnectorServerEvents
       connectionsCheckingInterval: REQUEST_CHECK_MS,
     };
     this.#http = tls
-      ? createSecureServer({ ...tls, ...bounds, handshakeTimeout: requestMs })
+      ? createTlsServer({ ...tls, ...bounds, handshakeTimeout: requestMs })
       : createServer(bounds);
     this.#http.maxConnections = limits.connections * 2 + 64;
     this.#sockets = new WebSocketServer({
@@ -245,6 +245,19 @@ export class AudioConnectorServer extends TypedEvents<AudioConnectorServerEvents
     } catch (error) {
       logger.error("onConnect failed", { error });
     }
+  }
+}
+
+function createTlsServer(options: ServerOptions): Server {
+  try {
+    return createSecureServer(options);
+  } catch (error) {
+    const { message } = TroupeError.from(
+      "INVALID_OPTION",
+      error,
+      "Expected a certificate and its key as PEM",
+    );
+    throw new TroupeError("INVALID_OPTION", message, { field: "AudioConnectorServer.tls", cause: error });
   }
 }
 
