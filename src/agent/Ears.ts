@@ -25,7 +25,7 @@ export interface Utterance {
 
 /** What {@link Ears} report. */
 export type EarsEvents = {
-  /** A voice may be beginning; `speechStarted` or `speechDismissed` follows within the onset. */
+  /** A voice may be beginning; `speechStarted` or `speechDismissed` follows within three times the onset. */
   speechSuspected: [edge: SpeechEdge];
   speechDismissed: [edge: SpeechEdge];
   speechStarted: [edge: SpeechEdge];

@@ -23,6 +23,18 @@ describe("SpeechGate", () => {
     expect(run([0, 0.9, 0, 0]).map((change) => change.type)).toEqual(["suspected", "dismissed"]);
   });
 
+  it("does not dismiss a voice for the closed mouth in a word's beginning", () => {
+    expect(run([0, 0.9, 0.1, 0.9])).toEqual([
+      { type: "suspected", timestampUs: CHUNK_US },
+      { type: "started", timestampUs: CHUNK_US },
+    ]);
+  });
+
+  it("dismisses what stays between the two thresholds", () => {
+    const changes = run([0.9, ...repeat(0.4, 20)]);
+    expect(changes.map((change) => change.type)).toEqual(["suspected", "dismissed"]);
+  });
+
   it("bridges a pause that is shorter than the hangover", () => {
     const pause = repeat(0.1, 13);
     expect(run([0.9, 0.9, ...pause, 0.9, 0.9]).map((change) => change.type)).toEqual([

@@ -4,7 +4,7 @@ export interface SpeechGateOptions {
   threshold: number;
   /** Speech goes on while chunks stay above `threshold` minus this. */
   hysteresis: number;
-  /** How much speech in a row starts it, in ms. */
+  /** How much speech starts it, in ms; a dip as short as a closed mouth's in "stop" does not count against it. */
   onsetMs: number;
   /** How much silence in a row stops it, in ms. */
   hangoverMs: number;
@@ -27,11 +27,16 @@ export interface SpeechChange {
   timestampUs: number;
 }
 
+/** The closure of a stop consonant is shorter than two chunks; a suspicion outlives it. */
+const CLOSURE_MS = 50;
+
 /** Finds where speech starts and stops in a row of probabilities. */
 export class SpeechGate {
   readonly #options: SpeechGateOptions;
   #speaking = false;
   #voicedSinceUs: number | undefined;
+  /** Of the speech that is suspected. */
+  #voicedUs = 0;
   #voicedUntilUs = 0;
 
   constructor(options: SpeechGateOptions) {
@@ -40,6 +45,11 @@ export class SpeechGate {
 
   get speaking(): boolean {
     return this.#speaking;
+  }
+
+  /** Neither speech nor the suspicion of it. */
+  get quiet(): boolean {
+    return !this.#speaking && this.#voicedSinceUs === undefined;
   }
 
   /** Takes the next chunk: its probability and the times of its first sample and of its end. */
@@ -61,23 +71,30 @@ export class SpeechGate {
   }
 
   #pushInSilence(probability: number, fromUs: number, untilUs: number): SpeechChange[] {
+    const { threshold, hysteresis, onsetMs } = this.#options;
     const changes: SpeechChange[] = [];
-    if (probability < this.#options.threshold) {
-      if (this.#voicedSinceUs !== undefined)
-        changes.push({ type: "dismissed", timestampUs: this.#voicedSinceUs });
-      this.#voicedSinceUs = undefined;
-      return changes;
-    }
     if (this.#voicedSinceUs === undefined) {
+      if (probability < threshold) return changes;
       this.#voicedSinceUs = fromUs;
+      this.#voicedUs = 0;
       changes.push({ type: "suspected", timestampUs: fromUs });
     }
-    if (untilUs - this.#voicedSinceUs < this.#options.onsetMs * 1000) return changes;
+    if (probability < threshold && untilUs - this.#voicedSinceUs > this.#longestSuspicionUs)
+      return this.end();
+    if (probability < threshold - hysteresis)
+      return untilUs - this.#voicedUntilUs < CLOSURE_MS * 1000 ? changes : this.end();
+    this.#voicedUntilUs = untilUs;
+    this.#voicedUs += untilUs - fromUs;
+    if (probability < threshold || this.#voicedUs < onsetMs * 1000) return changes;
     changes.push({ type: "started", timestampUs: this.#voicedSinceUs });
     this.#speaking = true;
     this.#voicedSinceUs = undefined;
-    this.#voicedUntilUs = untilUs;
     return changes;
+  }
+
+  /** What hangs between the two thresholds is nothing by then. */
+  get #longestSuspicionUs(): number {
+    return (2 * this.#options.onsetMs + CLOSURE_MS) * 1000;
   }
 
   #pushInSpeech(probability: number, untilUs: number): SpeechChange[] {

@@ -1,18 +1,16 @@
 import { z } from "zod";
 import { logger, parseOptions, TroupeError, TypedEvents } from "../../core/index.ts";
-import type { AudioFrame } from "../AudioFrame.ts";
 import { AudioSink } from "../AudioSink.ts";
 import type { AudioProducer } from "../producer.ts";
-import { ChunkCutter } from "./ChunkCutter.ts";
 import {
   acquireWorker,
   releaseWorker,
   type SileroStream,
   type SileroWorker,
-  VAD_CHUNK_SAMPLES,
   VAD_SAMPLE_RATE,
 } from "./SileroWorker.ts";
-import { DEFAULT_SPEECH_GATE, type SpeechChange, SpeechGate } from "./SpeechGate.ts";
+import { SpeechDetector } from "./SpeechDetector.ts";
+import { DEFAULT_SPEECH_GATE, type SpeechChange, type SpeechGateOptions } from "./SpeechGate.ts";
 
 /** Speech that began or ended. */
 export interface SpeechEdge {
@@ -24,7 +22,7 @@ export interface SpeechEdge {
 
 /** What a {@link VoiceActivity} reports. */
 export type VoiceActivityEvents = {
-  /** A voice may be beginning: a chunk before `speechStarted`. For those who must be quick, such as ducking. */
+  /** A voice may be beginning: a chunk or more before `speechStarted`. For those who must be quick, such as ducking. */
   speechSuspected: [edge: SpeechEdge];
   /** It was nothing. */
   speechDismissed: [edge: SpeechEdge];
@@ -65,9 +63,6 @@ export interface VoiceActivityOptions {
   hangoverMs?: number;
 }
 
-/** Chunks that may wait for the model; what comes on top is dropped and counted. A second. */
-const MAXIMUM_LAG_CHUNKS = 32;
-
 /**
  * Hears where speech starts and stops in a track, a source or a mixer.
  *
@@ -76,27 +71,23 @@ const MAXIMUM_LAG_CHUNKS = 32;
  * activity.on("speechStarted", ({ timestampUs }) => console.log("speaks since", timestampUs));
  */
 export class VoiceActivity extends TypedEvents<VoiceActivityEvents> {
-  readonly #gate: SpeechGate;
+  readonly #gate: SpeechGateOptions;
   readonly #sink: AudioSink;
-  readonly #cutter = new ChunkCutter(VAD_CHUNK_SAMPLES);
   readonly #ready: Promise<void>;
   #worker: SileroWorker | undefined;
   #stream: SileroStream | undefined;
-  #waiting = 0;
-  /** How many of the chunks that wait came before the audio fell silent; 0 when it goes on. */
-  #waitingBeforeSilence = 0;
-  #droppedChunks = 0;
+  #detector: SpeechDetector | undefined;
   #probability = 0;
   #failing = false;
   #closed = false;
 
   constructor(producer: AudioProducer, options: VoiceActivityOptions = {}) {
     super();
-    this.#gate = new SpeechGate(parseOptions(optionsSchema, options, "VoiceActivity"));
+    this.#gate = parseOptions(optionsSchema, options, "VoiceActivity");
     this.#sink = new AudioSink(producer, { sampleRate: VAD_SAMPLE_RATE, bufferMs: 100 });
-    this.#sink.on("frame", (frame) => this.#hear(frame));
+    this.#sink.on("frame", ({ pcm, timestampUs }) => this.#detector?.push(pcm, timestampUs));
     this.#sink.on("state", (state) => {
-      if (state === "starved" || state === "detached") this.#fallSilent();
+      if (state === "starved" || state === "detached") this.#detector?.pause();
     });
     this.#sink.on("closed", () => this.#end());
     this.#ready = this.#open();
@@ -104,7 +95,7 @@ export class VoiceActivity extends TypedEvents<VoiceActivityEvents> {
   }
 
   get speaking(): boolean {
-    return this.#gate.speaking;
+    return this.#detector?.speaking ?? false;
   }
 
   /** The latest chunk's, 0 to 1. */
@@ -114,7 +105,7 @@ export class VoiceActivity extends TypedEvents<VoiceActivityEvents> {
 
   /** Audio that the model was too slow for, in milliseconds. */
   get droppedMs(): number {
-    return (this.#droppedChunks * VAD_CHUNK_SAMPLES * 1000) / VAD_SAMPLE_RATE;
+    return this.#detector?.droppedMs ?? 0;
   }
 
   /**
@@ -143,59 +134,18 @@ export class VoiceActivity extends TypedEvents<VoiceActivityEvents> {
     }
     this.#worker = worker;
     this.#stream = worker.openStream();
-  }
-
-  #hear(frame: AudioFrame): void {
-    const stream = this.#stream;
-    if (!stream) return;
-    this.#cutter.push(frame.pcm, (chunk, end) => {
-      const untilUs = frame.timestampUs + (end * 1_000_000) / VAD_SAMPLE_RATE;
-      const fromUs = untilUs - (VAD_CHUNK_SAMPLES * 1_000_000) / VAD_SAMPLE_RATE;
-      if (this.#waiting >= MAXIMUM_LAG_CHUNKS) {
-        this.#droppedChunks++;
-        return;
-      }
-      this.#waiting++;
-      stream.analyze(chunk).then(
-        (probability) => this.#judge(probability, fromUs, untilUs),
-        (error: TroupeError) => this.#stumble(error),
-      );
+    this.#detector = new SpeechDetector(this.#stream, this.#gate, {
+      judged: (probability, timestampUs) => this.#judge(probability, timestampUs),
+      changed: ({ type, timestampUs }) =>
+        this.emit(EVENTS[type], { timestampUs, probability: this.#probability }),
+      failed: (error) => this.#fail(error as TroupeError),
     });
   }
 
-  /** Speech ends with what was heard of it: a chunk that the model is late with would start it anew. */
-  #fallSilent(): void {
-    if (this.#waiting === 0) this.#report(this.#gate.end());
-    else this.#waitingBeforeSilence = this.#waiting;
-  }
-
-  #judge(probability: number, fromUs: number, untilUs: number): void {
-    if (!this.#closed) {
-      this.#failing = false;
-      this.#probability = probability;
-      this.emit("probability", probability, fromUs);
-      this.#report(this.#gate.push(probability, fromUs, untilUs));
-    }
-    this.#settleChunk();
-  }
-
-  #stumble(error: TroupeError): void {
-    if (!this.#closed) {
-      this.#report(this.#gate.end());
-      this.#fail(error);
-    }
-    this.#settleChunk();
-  }
-
-  #settleChunk(): void {
-    this.#waiting--;
-    if (this.#waitingBeforeSilence === 0 || --this.#waitingBeforeSilence > 0) return;
-    this.#report(this.#gate.end());
-  }
-
-  #report(changes: SpeechChange[]): void {
-    for (const { type, timestampUs } of changes)
-      this.emit(EVENTS[type], { timestampUs, probability: this.#probability });
+  #judge(probability: number, timestampUs: number): void {
+    this.#failing = false;
+    this.#probability = probability;
+    this.emit("probability", probability, timestampUs);
   }
 
   #fail(error: TroupeError): void {
@@ -208,7 +158,7 @@ export class VoiceActivity extends TypedEvents<VoiceActivityEvents> {
 
   #end(): void {
     if (this.#closed) return;
-    this.#report(this.#gate.end());
+    this.#detector?.close();
     this.#closed = true;
     if (this.#worker && this.#stream) {
       this.#worker.closeStream(this.#stream);
@@ -219,9 +169,12 @@ export class VoiceActivity extends TypedEvents<VoiceActivityEvents> {
   }
 }
 
-const EVENTS = {
+const EVENTS: Record<
+  SpeechChange["type"],
+  "speechSuspected" | "speechDismissed" | "speechStarted" | "speechStopped"
+> = {
   suspected: "speechSuspected",
   dismissed: "speechDismissed",
   started: "speechStarted",
   stopped: "speechStopped",
-} as const;
+};
