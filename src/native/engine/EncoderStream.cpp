@@ -43,9 +43,9 @@ bool EncoderStream::update(const Producer* producer, const AudioEncoding& encodi
 }
 
 void EncoderStream::run(const Tick& tick) {
-  const int64_t slot = (tick.number + ticksPerPacket_ - firstTick_) % ticksPerPacket_;
+  const int64_t slot = slotOf(tick.number);
   collect(tick, slot);
-  if (slot != ticksPerPacket_ - 1) return;
+  if (!sendsIn(tick.number)) return;
   if (heard_ || tick.number - lastHeardTick_ <= hangoverMs_ / kTickMs) encode(tick);
   if (heard_) std::fill(samples_.begin(), samples_.end(), int16_t{0});
   heard_ = false;

@@ -32,9 +32,12 @@ class EncoderStream final : public PacketStream {
   bool update(const Producer* producer, const AudioEncoding& encoding, int hangoverMs);
 
   void run(const Tick& tick) override;
+  bool sendsIn(int64_t tick) const override { return slotOf(tick) == ticksPerPacket_ - 1; }
   Producer* upstream() const override { return producer_.get(); }
 
  private:
+  /** Which of a packet's ticks it is. */
+  int64_t slotOf(int64_t tick) const { return (tick + ticksPerPacket_ - firstTick_) % ticksPerPacket_; }
   void collect(const Tick& tick, int64_t slot);
   /** Takes back what was collected of the packet under way, down to a fade-out; the frame then begins behind its own. */
   void takeBack(int16_t* frameStart);

@@ -4,7 +4,7 @@ namespace troupe {
 
 void ReplayStream::run(const Tick& tick) {
   const auto& options = source_->options();
-  if (tick.number % ticksPerPacket_ != phase_) return;
+  if (!sendsIn(tick.number)) return;
   if (next_ == options.frames.size()) {
     if (!options.loop || options.frames.empty()) return;
     next_ = 0;

@@ -41,6 +41,7 @@ class ReplayStream final : public PacketStream {
 
   bool isFor(const Producer* producer) const { return source_.get() == producer; }
   void run(const Tick& tick) override;
+  bool sendsIn(int64_t tick) const override { return tick % ticksPerPacket_ == phase_; }
   Producer* upstream() const override { return source_.get(); }
 
  private:

@@ -208,7 +208,7 @@ void Scheduler::runTasks(size_t index, const Issued& tick) {
   handOver(thread);
   if (at == tasks.size()) return;
   for (; at < tasks.size(); ++at) {
-    sleepUntil(tick.timeUs + tasks[at]->delayUs);
+    if (tasks[at]->sendsIn(tick.number)) sleepUntil(tick.timeUs + tasks[at]->delayUs);
     tasks[at]->run(context);
   }
   batches_.add(thread.batch);

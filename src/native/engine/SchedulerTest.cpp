@@ -146,6 +146,7 @@ TEST_SUITE("Scheduler") {
         if (++seen_.runs == 5) seen_.enough.set_value();
       }
       Producer* upstream() const override { return nullptr; }
+      bool sendsIn(int64_t) const override { return true; }
 
      private:
       Seen& seen_;

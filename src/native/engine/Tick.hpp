@@ -25,10 +25,12 @@ class Task {
   virtual void run(const Tick& tick) = 0;
   /** The producer that it pulls from; tasks whose producers are connected run on one thread. Null when none. */
   virtual Producer* upstream() const = 0;
+  /** Whether it sends in tick `number`; only then does it wait for its part of the tick. */
+  virtual bool sendsIn(int64_t) const { return false; }
 
   /** The codec thread that it is pinned to; kept by the engine. */
   int thread = -1;
-  /** How long after the tick's beginning it runs, in microseconds; less than a tick. */
+  /** How long after the tick's beginning it sends, in microseconds; less than a tick. */
   int64_t delayUs = 0;
 };
 
