@@ -24,6 +24,9 @@ constexpr guint kFirstRetransmissionMs = 200;
 // that are on their way: no round trip may take longer.
 constexpr int64_t kSilenceMs = 2'000;
 // A window of SCTP comes in one burst; the usual default holds 90 datagrams. The kernel may allow less.
+constexpr size_t kMaximumMediaBytes = 2048;
+// So many of one socket before the others have their turn.
+constexpr int kMediaPerTurn = 16;
 constexpr int kReceiveBufferBytes = 1024 * 1024;
 
 bool hasRelays(const std::vector<IceServer>& servers) {
@@ -121,6 +124,7 @@ void IceAgent::close() {
     std::lock_guard lock(sendMutex_);
     agent = agent_;
     agent_ = nullptr;
+    path_.clear();
   }
   nice_agent_remove_stream(agent, stream_);
   if (receiveContext_) g_main_context_unref(receiveContext_);
@@ -197,14 +201,38 @@ void IceAgent::prepareSockets() {
     g_socket_set_option(socket, SOL_SOCKET, SO_RCVBUF, kReceiveBufferBytes, nullptr);
     if (!receiveContext_) continue;
     watchedSockets_.push_back(g_socket_get_fd(socket));
-    thread_.sockets().add(watchedSockets_.back(), [this] { return readSockets(); });
+    thread_.sockets().add(watchedSockets_.back(), [this, descriptor = watchedSockets_.back()] { return readSocket(descriptor); });
   }
   g_ptr_array_unref(sockets);
 }
 
-bool IceAgent::readSockets() {
+SocketPoll::Read IceAgent::readSocket(int socket) {
   lastSignUs_ = g_get_monotonic_time();
-  return g_main_context_iteration(receiveContext_, FALSE) == TRUE;
+  // One per I/O thread: nothing here runs inside itself.
+  static thread_local std::array<uint8_t, kMaximumMediaBytes> buffer;
+  for (int count = 0; path_.isSocket(socket) && count < kMediaPerTurn; ++count) {
+    size_t size = 0;
+    const DirectPath::Next next = path_.receive(buffer, size);
+    if (next == DirectPath::Next::nothing) return count > 0 ? SocketPoll::Read::media : SocketPoll::Read::nothing;
+    if (next == DirectPath::Next::other) break;
+    listener_.onDatagram(buffer.data(), size);
+    if (count == kMediaPerTurn - 1) return SocketPoll::Read::media;
+  }
+  return g_main_context_iteration(receiveContext_, FALSE) ? SocketPoll::Read::other : SocketPoll::Read::nothing;
+}
+
+void IceAgent::takeDirectPath() {
+  // A relay's or TCP's datagrams are framed by the library.
+  if (!receiveContext_) return;
+  DirectPath path;
+  path.select(agent_, stream_, kComponent);
+  std::lock_guard lock(sendMutex_);
+  std::swap(path_, path);
+}
+
+void IceAgent::leaveDirectPath() {
+  std::lock_guard lock(sendMutex_);
+  path_.clear();
 }
 
 std::vector<std::string> IceAgent::localCandidates() const {
@@ -310,6 +338,7 @@ bool IceAgent::mayFail() const { return hasRestarted_ || remoteUfrag_.empty() ||
 bool IceAgent::send(const uint8_t* data, size_t size) {
   std::lock_guard lock(sendMutex_);
   if (!agent_) return false;
+  if (path_.isSet()) return path_.send(data, size);
   return nice_agent_send(agent_, stream_, kComponent, static_cast<guint>(size),
                          reinterpret_cast<const gchar*>(data)) == static_cast<gint>(size);
 }
@@ -412,12 +441,16 @@ void IceAgent::onGatheringDone(NiceAgent*, guint, gpointer self) {
 }
 
 void IceAgent::onNewSelectedPair(NiceAgent*, guint, guint, NiceCandidate* local, NiceCandidate* remote, gpointer self) {
+  static_cast<IceAgent*>(self)->takeDirectPath();
   static_cast<IceAgent*>(self)->onSelected(local, remote);
 }
 
 void IceAgent::onComponentState(NiceAgent*, guint, guint, guint state, gpointer self) {
   auto* agent = static_cast<IceAgent*>(self);
   const IceState known = stateOf(state);
+  // Without consent nothing may be sent (RFC 7675, section 5.1).
+  if (known == IceState::failed) agent->leaveDirectPath();
+  if (known == IceState::connected) agent->takeDirectPath();
   if (known == IceState::failed && !agent->mayFail()) {
     // Consent (RFC 7675) ran out, by the library's 10 s, or no check was answered. A check that succeeded now would
     // make the library abort (it has no way from failed to connected), so the checks begin anew.

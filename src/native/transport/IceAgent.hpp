@@ -8,6 +8,7 @@
 #include <string>
 #include <vector>
 
+#include "DirectPath.hpp"
 #include "IoThread.hpp"
 #include "IceServerUrl.hpp"
 #include "IoTimer.hpp"
@@ -103,7 +104,9 @@ class IceAgent {
   void addRelay(const IceServer& server, const std::string& host, uint16_t port, bool isTcp);
   void addLocalAddresses();
   void prepareSockets();
-  bool readSockets();
+  SocketPoll::Read readSocket(int socket);
+  void takeDirectPath();
+  void leaveDirectPath();
   void readCredentials();
   std::string describe(NiceCandidate* candidate) const;
   std::string describeRemote(NiceCandidate* candidate) const;
@@ -118,9 +121,9 @@ class IceAgent {
 
   static void onNewCandidate(NiceAgent*, NiceCandidate* candidate, gpointer self);
   static void onGatheringDone(NiceAgent*, guint stream, gpointer self);
+  static void onComponentState(NiceAgent*, guint stream, guint component, guint state, gpointer self);
   static void onNewSelectedPair(NiceAgent*, guint stream, guint component, NiceCandidate* local, NiceCandidate* remote,
                                 gpointer self);
-  static void onComponentState(NiceAgent*, guint stream, guint component, guint state, gpointer self);
   static void onReceived(NiceAgent*, guint stream, guint component, guint size, gchar* data, gpointer self);
 
   IoThread& thread_;
@@ -134,6 +137,7 @@ class IceAgent {
   /** Of the sockets alone, so that only those of an agent with something to read are looked at; null with relays or TCP. */
   GMainContext* receiveContext_ = nullptr;
   std::vector<int> watchedSockets_;
+  DirectPath path_;
   guint stream_ = 0;
   std::string ufrag_;
   std::string password_;
@@ -149,7 +153,7 @@ class IceAgent {
   /** When the checks began that run now, or something came last, whichever is later. */
   int64_t lastSignUs_ = 0;
   IoTimer silence_;
-  /** Also guards agent_ against its end. */
+  /** Also guards agent_ and path_ against their end. */
   std::mutex sendMutex_;
 };
 

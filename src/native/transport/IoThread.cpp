@@ -70,6 +70,7 @@ void IoThread::invoke(const Task& task) {
 
 void IoThread::run() {
   pthread_setname_np(pthread_self(), "troupe-io");
+  sockets_->enter();
   g_main_context_push_thread_default(context_);
   g_main_loop_run(loop_);
   const int64_t deadlineUs = g_get_monotonic_time() + kStopDeadlineMs * 1000;

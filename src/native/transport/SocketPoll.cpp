@@ -3,7 +3,9 @@
 #include <sys/epoll.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
+#include <limits>
 #include <stdexcept>
 
 namespace troupe::transport {
@@ -13,26 +15,28 @@ namespace {
 constexpr int kEventsPerTurn = 64;
 // A socket that is readable and never read would keep the thread busy: ICE gave it up, so it is let go.
 constexpr int kMaximumEmptyInARow = 1000;
+// What a packet waits at most where they come more often than that; a tenth of a tick of the engine.
+constexpr int64_t kGatherUs = 1'000;
+constexpr int64_t kIntervalWeight = 8;
+// A pause tells nothing about how close together packets come.
+constexpr int64_t kLongestIntervalUs = 4'000;
+constexpr int64_t kNever = std::numeric_limits<int64_t>::max();
 
-gboolean alwaysDispatch(GSource*, GSourceFunc callback, gpointer data) { return callback(data); }
-
-GSourceFuncs pollFunctions = {nullptr, nullptr, alwaysDispatch, nullptr, nullptr, nullptr};
+thread_local SocketPoll* current = nullptr;
 
 }  // namespace
 
-SocketPoll::SocketPoll(GMainContext* context)
-    : epoll_(epoll_create1(EPOLL_CLOEXEC)), source_(g_source_new(&pollFunctions, sizeof(GSource))) {
+SocketPoll::SocketPoll(GMainContext* context) : epoll_(epoll_create1(EPOLL_CLOEXEC)), context_(context) {
   if (epoll_ < 0) throw std::runtime_error("no epoll");
-  g_source_add_unix_fd(source_, epoll_, G_IO_IN);
-  g_source_set_callback(source_, dispatch, this, nullptr);
-  g_source_attach(source_, context);
+  g_main_context_set_poll_func(context, poll);
 }
 
 SocketPoll::~SocketPoll() {
-  g_source_destroy(source_);
-  g_source_unref(source_);
+  g_main_context_set_poll_func(context_, nullptr);
   ::close(epoll_);
 }
+
+void SocketPoll::enter() { current = this; }
 
 void SocketPoll::add(int socket, Readable readable) {
   epoll_event event{};
@@ -45,25 +49,67 @@ void SocketPoll::remove(int socket) {
   if (watches_.erase(socket) > 0) epoll_ctl(epoll_, EPOLL_CTL_DEL, socket, nullptr);
 }
 
-gboolean SocketPoll::dispatch(gpointer self) {
-  static_cast<SocketPoll*>(self)->dispatchReady();
-  return G_SOURCE_CONTINUE;
+gint SocketPoll::poll(GPollFD* descriptors, guint count, gint timeoutMs) {
+  if (current) return current->wait(descriptors, count, timeoutMs);
+  return g_poll(descriptors, count, timeoutMs);
 }
 
-void SocketPoll::dispatchReady() {
+int SocketPoll::wait(GPollFD* descriptors, guint count, gint timeoutMs) {
+  const int64_t deadlineUs = timeoutMs < 0 ? kNever : g_get_monotonic_time() + int64_t{timeoutMs} * 1000;
+  polled_.assign(count, pollfd{});
+  for (guint at = 0; at < count; ++at) polled_[at] = {descriptors[at].fd, static_cast<short>(descriptors[at].events), 0};
+  polled_.push_back({epoll_, POLLIN, 0});
+  int ready = 0;
+  bool isMediaAlone = true;
+  do {
+    // While media gathers, the loop's own descriptors are waited for alone.
+    const int64_t gatherUs = std::min(gatherUntilUs(), deadlineUs);
+    const bool gathers = gatherUs > g_get_monotonic_time();
+    ready = pollUntil(gathers ? count : count + 1, gathers ? gatherUs : deadlineUs);
+    const bool hasSockets = ready >= 0 && (gathers || polled_[count].revents != 0);
+    if (ready > 0 && polled_[count].revents != 0) --ready;
+    polled_[count].revents = 0;
+    if (hasSockets) isMediaAlone = dispatchReady();
+  } while (ready == 0 && isMediaAlone && g_get_monotonic_time() < deadlineUs);
+  for (guint at = 0; at < count; ++at) descriptors[at].revents = static_cast<gushort>(polled_[at].revents);
+  return ready;
+}
+
+int SocketPoll::pollUntil(size_t count, int64_t deadlineUs) {
+  if (deadlineUs == kNever) return ::ppoll(polled_.data(), count, nullptr, nullptr);
+  const int64_t leftUs = std::max<int64_t>(deadlineUs - g_get_monotonic_time(), 0);
+  const timespec left{leftUs / 1'000'000, leftUs % 1'000'000 * 1000};
+  return ::ppoll(polled_.data(), count, &left, nullptr);
+}
+
+int64_t SocketPoll::gatherUntilUs() const { return meanIntervalUs_ < kGatherUs ? lastWakeUs_ + kGatherUs : 0; }
+
+bool SocketPoll::dispatchReady() {
   std::array<epoll_event, kEventsPerTurn> events;
   const int count = epoll_wait(epoll_, events.data(), kEventsPerTurn, 0);
+  if (count > 0) learnInterval(count);
+  bool isMediaAlone = true;
   for (int i = 0; i < count; ++i) {
     const int socket = events[static_cast<size_t>(i)].data.fd;
     const auto found = watches_.find(socket);
     if (found == watches_.end()) continue;
     Watch& watch = found->second;
-    if (watch.readable()) {
+    const Read read = watch.readable();
+    isMediaAlone = isMediaAlone && read == Read::media;
+    if (read != Read::nothing) {
       watch.emptyInARow = 0;
     } else if (++watch.emptyInARow > kMaximumEmptyInARow) {
       remove(socket);
     }
   }
+  return isMediaAlone;
+}
+
+void SocketPoll::learnInterval(int packets) {
+  const int64_t nowUs = g_get_monotonic_time();
+  const int64_t intervalUs = std::min(nowUs - lastWakeUs_, kLongestIntervalUs) / packets;
+  meanIntervalUs_ += (intervalUs - meanIntervalUs_) / kIntervalWeight;
+  lastWakeUs_ = nowUs;
 }
 
 }  // namespace troupe::transport

@@ -1,25 +1,41 @@
 #pragma once
 
 #include <glib.h>
+#include <poll.h>
 
+#include <cstdint>
 #include <functional>
 #include <unordered_map>
+#include <vector>
 
 namespace troupe::transport {
 
 /**
- * Watches the sockets of an I/O thread by epoll, as one source of its loop. GLib and poll look at every socket at each
- * wake-up; with hundreds of them that costs more than the packets do. All on the I/O thread.
+ * Watches the sockets of an I/O thread by epoll, inside its loop's wait. GLib looks at every source and poll at every
+ * socket at each wake-up; with hundreds of connections that costs more than the packets do. So where only media came
+ * the loop does not even turn, and where media comes all the time it is fetched once a millisecond. All on the I/O
+ * thread.
  */
 class SocketPoll {
  public:
-  /** Reads what there is; false when there was nothing. */
-  using Readable = std::function<bool()>;
+  enum class Read {
+    /** There was nothing. */
+    nothing,
+    /** Media alone: nothing of the loop's has changed by it. */
+    media,
+    /** Something else; it may have set timers of the loop. */
+    other,
+  };
+  using Readable = std::function<Read()>;
 
+  /** From now on the loop of `context` waits here. One for each thread. */
   explicit SocketPoll(GMainContext* context);
   ~SocketPoll();
   SocketPoll(const SocketPoll&) = delete;
   SocketPoll& operator=(const SocketPoll&) = delete;
+
+  /** On the thread that runs the loop, before it does. */
+  void enter();
 
   void add(int socket, Readable readable);
   /** Before the socket is closed. */
@@ -31,12 +47,23 @@ class SocketPoll {
     int emptyInARow = 0;
   };
 
-  void dispatchReady();
-  static gboolean dispatch(gpointer self);
+  static gint poll(GPollFD* descriptors, guint count, gint timeoutMs);
+  int wait(GPollFD* descriptors, guint count, gint timeoutMs);
+  int pollUntil(size_t count, int64_t deadlineUs);
+  /** Whether only media came. */
+  bool dispatchReady();
+  /** Until when packets may gather before they are fetched; 0 where they are too rare for that. */
+  int64_t gatherUntilUs() const;
+  void learnInterval(int packets);
 
   int epoll_;
-  GSource* source_;
+  GMainContext* const context_;
   std::unordered_map<int, Watch> watches_;
+  /** The loop's, and epoll's behind them. */
+  std::vector<pollfd> polled_;
+  int64_t lastWakeUs_ = 0;
+  /** Between two packets of any sockets. */
+  int64_t meanIntervalUs_ = 4'000;
 };
 
 }  // namespace troupe::transport

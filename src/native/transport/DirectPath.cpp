@@ -1,0 +1,93 @@
+#include "DirectPath.hpp"
+
+#include <netinet/in.h>
+
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+#include "PacketKind.hpp"
+
+namespace troupe::transport {
+
+namespace {
+
+socklen_t sizeOf(const sockaddr_storage& address) {
+  return address.ss_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
+}
+
+bool isMedia(const uint8_t* data, size_t size) {
+  const PacketKind kind = classifyPacket(data, size);
+  return kind == PacketKind::rtp || kind == PacketKind::rtcp;
+}
+
+}  // namespace
+
+DirectPath::DirectPath(DirectPath&& other) noexcept
+    : socket_(std::exchange(other.socket_, nullptr)),
+      descriptor_(other.descriptor_),
+      remote_(other.remote_),
+      remoteBytes_(other.remoteBytes_) {}
+
+DirectPath& DirectPath::operator=(DirectPath&& other) noexcept {
+  std::swap(socket_, other.socket_);
+  descriptor_ = other.descriptor_;
+  remote_ = other.remote_;
+  remoteBytes_ = other.remoteBytes_;
+  return *this;
+}
+
+void DirectPath::select(NiceAgent* agent, guint stream, guint component) {
+  clear();
+  NiceCandidate* local = nullptr;
+  NiceCandidate* remote = nullptr;
+  if (!nice_agent_get_selected_pair(agent, stream, component, &local, &remote)) return;
+  GSocket* socket = nice_agent_get_selected_socket(agent, stream, component);
+  if (!socket) return;
+  remote_ = {};
+  nice_address_copy_to_sockaddr(&remote->addr, reinterpret_cast<sockaddr*>(&remote_));
+  remoteBytes_ = sizeOf(remote_);
+  socket_ = socket;
+  descriptor_ = g_socket_get_fd(socket);
+}
+
+void DirectPath::clear() {
+  if (socket_) g_object_unref(socket_);
+  socket_ = nullptr;
+}
+
+bool DirectPath::send(const uint8_t* data, size_t size) const {
+  const auto* to = reinterpret_cast<const sockaddr*>(&remote_);
+  ssize_t sent;
+  do {
+    sent = sendto(descriptor_, data, size, MSG_DONTWAIT | MSG_NOSIGNAL, to, remoteBytes_);
+  } while (sent < 0 && errno == EINTR);
+  return sent == static_cast<ssize_t>(size);
+}
+
+DirectPath::Next DirectPath::receive(std::span<uint8_t> buffer, size_t& size) const {
+  sockaddr_storage from{};
+  socklen_t fromBytes = sizeof from;
+  // A datagram cannot be put back, so it is looked at first.
+  const ssize_t peeked = recvfrom(descriptor_, buffer.data(), buffer.size(), MSG_PEEK | MSG_TRUNC | MSG_DONTWAIT,
+                                  reinterpret_cast<sockaddr*>(&from), &fromBytes);
+  if (peeked < 0) return errno == EAGAIN || errno == EWOULDBLOCK ? Next::nothing : Next::other;
+  size = static_cast<size_t>(peeked);
+  if (size > buffer.size() || !isMedia(buffer.data(), size) || !isFrom(from)) return Next::other;
+  recv(descriptor_, nullptr, 0, MSG_TRUNC | MSG_DONTWAIT);
+  return Next::media;
+}
+
+bool DirectPath::isFrom(const sockaddr_storage& address) const {
+  if (address.ss_family != remote_.ss_family) return false;
+  if (address.ss_family == AF_INET6) {
+    const auto& one = reinterpret_cast<const sockaddr_in6&>(address);
+    const auto& other = reinterpret_cast<const sockaddr_in6&>(remote_);
+    return one.sin6_port == other.sin6_port && std::memcmp(&one.sin6_addr, &other.sin6_addr, sizeof one.sin6_addr) == 0;
+  }
+  const auto& one = reinterpret_cast<const sockaddr_in&>(address);
+  const auto& other = reinterpret_cast<const sockaddr_in&>(remote_);
+  return one.sin_port == other.sin_port && one.sin_addr.s_addr == other.sin_addr.s_addr;
+}
+
+}  // namespace troupe::transport

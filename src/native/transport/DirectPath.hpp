@@ -1,0 +1,50 @@
+#pragma once
+
+#include <gio/gio.h>
+#include <nice/agent.h>
+#include <sys/socket.h>
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <span>
+
+namespace troupe::transport {
+
+/**
+ * The selected pair of an ICE agent where it is plain UDP: media goes and comes by its socket without the library in
+ * between, which has more to do a datagram than the kernel. STUN stays the library's. The owner guards it.
+ */
+class DirectPath {
+ public:
+  DirectPath() = default;
+  ~DirectPath() { clear(); }
+  DirectPath(DirectPath&& other) noexcept;
+  DirectPath& operator=(DirectPath&& other) noexcept;
+
+  /** Takes the pair that the agent has selected; none for one over a relay or TCP. */
+  void select(NiceAgent* agent, guint stream, guint component);
+  /** Before the agent frees its sockets. */
+  void clear();
+  bool isSet() const { return socket_ != nullptr; }
+  bool isSocket(int socket) const { return socket_ != nullptr && descriptor_ == socket; }
+
+  bool send(const uint8_t* data, size_t size) const;
+
+  enum class Next { media, other, nothing };
+  /**
+   * Looks at what the socket has next: media of the selected far side is taken out of it into `buffer`, everything else
+   * is left to the library.
+   */
+  Next receive(std::span<uint8_t> buffer, size_t& size) const;
+
+ private:
+  bool isFrom(const sockaddr_storage& address) const;
+
+  GSocket* socket_ = nullptr;
+  int descriptor_ = -1;
+  sockaddr_storage remote_{};
+  socklen_t remoteBytes_ = 0;
+};
+
+}  // namespace troupe::transport
