@@ -14,8 +14,8 @@ export interface ServerMeasurement {
   /** JavaScript's memory right after its garbage was collected. */
   liveBytesBefore: number;
   liveBytesAfter: number;
-  rssBytesBefore: number;
-  rssBytesAfter: number;
+  /** The process's memory from the beginning to the end, at even distances. */
+  rssBytes: number[];
   /** How far from 20 ms apart frames were sent, in ms. */
   sentJitterMs: { p50: number; p99: number; maximum: number };
   framesSent: number;
@@ -78,8 +78,8 @@ function summarize(
     overruns: seen.overruns,
     ranDry: served.starts,
     liveMegabytes: megabytes(served.liveBytesBefore, served.liveBytesAfter),
-    rssMegabytes: megabytes(served.rssBytesBefore, served.rssBytesAfter),
-    rssBytesPerCall: Math.round(served.rssBytesBefore / bots),
+    rssMegabytes: megabytes(...served.rssBytes),
+    rssBytesPerCall: Math.round((served.rssBytes.at(-1) ?? 0) / bots),
     eventLoopDelayMs: served.eventLoopDelayMs,
     callersCpuPercent: rounded((100 * seen.cpuMs) / served.wallMs),
     environment: environment(),

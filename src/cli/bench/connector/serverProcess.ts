@@ -18,6 +18,7 @@ const SAMPLE_RATE = 16_000;
 const WRITE_MS = 200;
 const FRAME_MS = 20;
 const VOICE_SECONDS = 4;
+const RESIDENT_READINGS = 7;
 
 setFlagsFromString("--expose-gc");
 const collectGarbage = runInNewContext("gc") as () => void;
@@ -46,7 +47,7 @@ serveBench({
     jitter.reset();
     const before = snapshot();
     loopDelay.enable();
-    await pause(seconds * 1_000);
+    const rssBytes = await readResident(seconds);
     loopDelay.disable();
     const after = snapshot();
     return {
@@ -55,8 +56,7 @@ serveBench({
       jsCpuMs: after.jsCpuMs - before.jsCpuMs,
       liveBytesBefore: before.liveBytes,
       liveBytesAfter: after.liveBytes,
-      rssBytesBefore: before.rssBytes,
-      rssBytesAfter: after.rssBytes,
+      rssBytes,
       sentJitterMs: roundedAll({
         p50: jitter.percentile(50) / 1_000,
         p99: jitter.percentile(99) / 1_000,
@@ -106,9 +106,19 @@ function watchSending(): void {
   } as typeof send;
 }
 
+/** The process's memory at even distances from the beginning to the end of the measurement. */
+async function readResident(seconds: number): Promise<number[]> {
+  const readings = [process.memoryUsage.rss()];
+  while (readings.length < RESIDENT_READINGS) {
+    await pause((seconds * 1_000) / (RESIDENT_READINGS - 1));
+    readings.push(process.memoryUsage.rss());
+  }
+  return readings;
+}
+
 function snapshot() {
   collectGarbage();
-  const { heapUsed, external, rss } = process.memoryUsage();
+  const { heapUsed, external } = process.memoryUsage();
   const { user, system } = process.cpuUsage();
   const thread = process.threadCpuUsage();
   const sent = calls.map(
@@ -118,7 +128,6 @@ function snapshot() {
     atMs: performance.now(),
     cpuMs: (user + system) / 1_000,
     jsCpuMs: (thread.user + thread.system) / 1_000,
-    rssBytes: rss,
     liveBytes: heapUsed + external,
     framesSent: sent.reduce((sum, counts) => sum + (counts?.framesSent ?? 0), 0),
     starts: sent.reduce((sum, counts) => sum + (counts?.starts ?? 0), 0),
