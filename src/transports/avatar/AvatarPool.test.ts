@@ -98,6 +98,47 @@ describe("a pool of avatars", () => {
     await holds(() => expect(pool.available).toBe(1));
   });
 
+  it("lends one that was lost to who waits, once it is back", async () => {
+    const backoff = { firstMs: 1, maximumMs: 1, factor: 1, jitter: 0 };
+    const pool = open({ size: 1, create: () => new AvatarSession(service.options(), { backoff }) });
+    const [link] = await confirm(1);
+    await holds(() => expect(pool.available).toBe(1));
+    link!.socket.terminate();
+    await holds(() => expect(pool.available).toBe(0));
+    const waiting = pool.borrow();
+    await confirm(1);
+    expect((await waiting).session.ready).toBe(true);
+  });
+
+  it("lends nothing to who gave up in the same turn", async () => {
+    const pool = open({ size: 1 });
+    await confirm(1);
+    const lease = await pool.borrow();
+    const controller = new AbortController();
+    const waiting = pool.borrow({ signal: controller.signal }).catch((error) => error);
+    controller.abort();
+    lease.release();
+    expect(await waiting).toMatchObject({ code: "CANCELLED" });
+    expect([pool.available, pool.lent]).toEqual([1, 0]);
+  });
+
+  it("bears that a session cannot be made, and tries again", async () => {
+    let mayMake = false;
+    const create = () => {
+      if (mayMake) return new AvatarSession(service.options({ reconnect: false }));
+      throw new Error("not now");
+    };
+    const pool = open({ size: 1, create });
+    const failed = new Promise<Error>((resolve) => pool.once("failed", resolve));
+    const waiting = pool.borrow();
+    await clock.pass(300);
+    expect((await failed).message).toBe("not now");
+    mayMake = true;
+    await clock.pass(1_000);
+    await confirm(1);
+    expect((await waiting).session.ready).toBe(true);
+  });
+
   it("bounds who waits, lets go of who gives up, and closes with everything", async () => {
     const pool = open({ size: 1, maximumWaiting: 1 });
     const controller = new AbortController();

@@ -12,7 +12,7 @@ import type { AvatarSession } from "./AvatarSession.ts";
 
 /** What an {@link AvatarPool} reports. */
 export type AvatarPoolEvents = {
-  /** A session could not be started; another is tried after a while. */
+  /** A session could not be made or started; another is tried after a while. */
   failed: [error: Error];
 };
 
@@ -55,11 +55,6 @@ interface Entry {
   timer: unknown;
 }
 
-interface Borrower {
-  lease: PromiseWithResolvers<AvatarLease>;
-  stop: () => void;
-}
-
 /**
  * Sessions that are connected before somebody needs one, since starting a face takes seconds. All are started at once;
  * what ends or grows old is replaced.
@@ -72,7 +67,8 @@ export class AvatarPool extends TypedEvents<AvatarPoolEvents> {
   readonly #options: z.output<typeof optionsSchema>;
   readonly #clock: Clock;
   readonly #entries = new Set<Entry>();
-  readonly #borrowers: Borrower[] = [];
+  /** Who waits, in the order that they came. */
+  readonly #borrowers = new Set<PromiseWithResolvers<AvatarLease>>();
   #failures = 0;
   #lastError: Error | undefined;
   #retry: unknown;
@@ -107,30 +103,26 @@ export class AvatarPool extends TypedEvents<AvatarPoolEvents> {
     const entry = [...this.#entries].find(isAvailable);
     if (entry) return this.#lend(entry);
     const { maximumWaiting, borrowTimeoutMs } = this.#options;
-    if (this.#borrowers.length >= maximumWaiting)
+    if (this.#borrowers.size >= maximumWaiting)
       throw new TroupeError("QUEUE_FULL", `${maximumWaiting} wait for an avatar already`);
-    const lease = Promise.withResolvers<AvatarLease>();
-    const give = (error: TroupeError) => lease.reject(error);
+    const borrower = Promise.withResolvers<AvatarLease>();
+    const give = (error: TroupeError) => {
+      // At once: what comes back in the same turn must not be lent to who has given up.
+      this.#borrowers.delete(borrower);
+      borrower.reject(error);
+    };
     const timer = this.#clock.setTimeout(() => {
       const message = `No avatar was free within ${borrowTimeoutMs} ms`;
       give(new TroupeError("TIMEOUT", message, { cause: this.#lastError }));
     }, borrowTimeoutMs);
     const abort = () => give(cancelled(signal));
     signal?.addEventListener("abort", abort, { once: true });
-    const borrower = {
-      lease,
-      stop: () => {
-        this.#clock.clearTimeout(timer);
-        signal?.removeEventListener("abort", abort);
-      },
-    };
-    this.#borrowers.push(borrower);
+    this.#borrowers.add(borrower);
     try {
-      return await lease.promise;
+      return await borrower.promise;
     } finally {
-      borrower.stop();
-      const at = this.#borrowers.indexOf(borrower);
-      if (at >= 0) this.#borrowers.splice(at, 1);
+      this.#clock.clearTimeout(timer);
+      signal?.removeEventListener("abort", abort);
     }
   }
 
@@ -147,7 +139,8 @@ export class AvatarPool extends TypedEvents<AvatarPoolEvents> {
   async #close(): Promise<void> {
     this.#clock.clearTimeout(this.#retry);
     const error = new TroupeError("CLOSED", "The pool of avatars was closed");
-    for (const { lease } of this.#borrowers.splice(0)) lease.reject(error);
+    for (const borrower of this.#borrowers) borrower.reject(error);
+    this.#borrowers.clear();
     const entries = [...this.#entries];
     this.#entries.clear();
     await Promise.all(entries.map((entry) => this.#discard(entry)));
@@ -155,13 +148,21 @@ export class AvatarPool extends TypedEvents<AvatarPoolEvents> {
   }
 
   #fill(): void {
-    while (!this.#closing && this.#entries.size < this.#options.size) this.#add();
+    while (!this.#closing && this.#entries.size < this.#options.size) {
+      try {
+        this.#add(this.#options.create());
+      } catch (error) {
+        this.#tryLater(error as Error);
+        return;
+      }
+    }
   }
 
-  #add(): void {
-    const session = this.#options.create();
+  #add(session: AvatarSession): void {
     const entry: Entry = { session, readySinceUs: undefined, isLent: false, timer: undefined };
     this.#entries.add(entry);
+    // One that was lost can be lent again once it is back.
+    session.on("connected", () => this.#serve());
     session.start().then(
       () => this.#ready(entry),
       (error) => this.#failed(entry, error),
@@ -180,7 +181,10 @@ export class AvatarPool extends TypedEvents<AvatarPoolEvents> {
   }
 
   #failed(entry: Entry, error: Error): void {
-    if (!this.#entries.delete(entry)) return;
+    if (this.#entries.delete(entry)) this.#tryLater(error);
+  }
+
+  #tryLater(error: Error): void {
     this.#lastError = error;
     this.emit("failed", error);
     if (this.#retry !== undefined) return;
@@ -230,9 +234,10 @@ export class AvatarPool extends TypedEvents<AvatarPoolEvents> {
   #serve(): void {
     for (const entry of this.#entries) {
       if (!isAvailable(entry)) continue;
-      const borrower = this.#borrowers.shift();
+      const [borrower] = this.#borrowers;
       if (!borrower) return;
-      borrower.lease.resolve(this.#lend(entry));
+      this.#borrowers.delete(borrower);
+      borrower.resolve(this.#lend(entry));
     }
   }
 }
