@@ -168,6 +168,23 @@ describe("a source with a face", () => {
     await vi.waitFor(() => expect(shown).toEqual([id, other]));
   });
 
+  it("drops the frames of every utterance that a clear cuts, not of the last alone", async () => {
+    const shown: string[] = [];
+    const { link, face } = await open({ render: ({ requestId }) => shown.push(requestId) });
+    await face.write(sine(440, 300, RATE));
+    const first = face.waitForPlayout();
+    await face.write(sine(440, 3_000, RATE));
+    const second = await firstAudio(link, 2);
+    const ids = [await firstAudio(link), second];
+    face.clear();
+    expect(await first).toBe("cleared");
+    await face.write(sine(440, 100, RATE));
+    const other = await firstAudio(link, 3);
+    for (const id of [...ids, other]) link.frame(id);
+    await vi.waitFor(() => expect(shown).toContain(other));
+    expect(shown).toEqual([other]);
+  });
+
   it("can be cleared before the face shows anything", async () => {
     const { link, face } = await open();
     await face.write(sine(440, 300, RATE));

@@ -59,6 +59,8 @@ export interface AvatarSourceOptions {
 const CAPACITY_MS = 10_000;
 /** Frames that may be on their way to whoever shows them. */
 const MAXIMUM_RENDERING = 32;
+/** Requests that were cut and whose frames may still come. */
+const MAXIMUM_CUT = 64;
 
 /**
  * Speech through a face, to be used where an AudioSource is: what is written goes to the avatar at its pace, and is heard
@@ -84,6 +86,8 @@ export class AvatarSource extends TypedEvents<AvatarSourceEvents> implements Aud
   readonly #speeches: Speech[] = [];
   /** The last of them while more of it may come. */
   #current: Speech | undefined;
+  /** What was said to its end over there and cut here: the session knows the last request alone. */
+  readonly #cut: string[] = [];
   /** When the one before is sent to its end. */
   #performed: Promise<void> = Promise.resolve();
   #pause: unknown;
@@ -163,6 +167,8 @@ export class AvatarSource extends TypedEvents<AvatarSourceEvents> implements Aud
     const speeches = this.#speeches.splice(0);
     const cutMs = speeches.reduce((sum, speech) => sum + speech.cancel(), 0);
     this.#pacer.reset();
+    this.#cut.push(...speeches.flatMap(({ requestId }) => requestId ?? []));
+    this.#cut.splice(0, this.#cut.length - MAXIMUM_CUT);
     const { lastRequestId } = this.session;
     if (this.session.ready && speeches.some(({ requestId }) => requestId && requestId === lastRequestId))
       this.session.interrupt();
@@ -238,6 +244,7 @@ export class AvatarSource extends TypedEvents<AvatarSourceEvents> implements Aud
   }
 
   #show(frame: AvatarFrame): void {
+    if (this.#cut.includes(frame.requestId)) return;
     this.#speeches.find(({ requestId }) => requestId === frame.requestId)?.release();
     const { render } = this.#options;
     if (!render) return;
