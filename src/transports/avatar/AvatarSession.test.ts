@@ -434,6 +434,21 @@ describe("a session that is lost", () => {
     expect(await frame).toMatchObject({ requestId: id });
   });
 
+  it("is dialled again although the service told long ago of what does not pass", async () => {
+    let nowMs = 1_000_000;
+    const { session, link } = await ready({}, { backoff: QUICK, nowMs: () => nowMs });
+    const told = next(session, "error");
+    link.fail(3, "that audio is not valid");
+    expect(await told).toMatchObject({ reason: "invalidRequest" });
+    nowMs += 60_000;
+    const connected = next(session, "connected");
+    link.socket.terminate();
+    const again = await service.link();
+    await again.configured();
+    again.confirm("connection-2");
+    expect(await connected).toBe("connection-2");
+  });
+
   it("is cut by a frame that is too long", async () => {
     const { session, link } = await ready({ reconnect: false });
     link.socket.send(new Uint8Array(5 * 1024 * 1024));

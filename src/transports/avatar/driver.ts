@@ -57,7 +57,7 @@ export class AvatarSessionDriver implements AvatarDriver {
     const { timeouts } = this.#config;
     const token = this.#token?.text ?? "";
     const { dialMs, sendMs } = timeouts;
-    const link = new AvatarLink({ ...this.#config, token, dialMs, sendMs });
+    const link = new AvatarLink({ ...this.#config, token, dialMs, sendMs, nowMs: this.#nowMs });
     this.#link = link;
     link.events.on("opened", () => report({ type: "opened" }));
     link.events.on("confirmed", () => {

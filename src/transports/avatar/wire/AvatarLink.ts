@@ -12,6 +12,9 @@ const MAXIMUM_REFUSAL_BYTES = 16 * 1024;
 /** The largest frame that is taken, in bytes; a face's are some kilobytes. */
 const MAXIMUM_MESSAGE_BYTES = 4 * 1024 * 1024;
 
+/** What the service told of is why it closes only when it closes soon after, in ms. */
+const SAID_COUNTS_MS = 5_000;
+
 /** A frame of animation as it came. */
 export interface AvatarFrame {
   /** The whole message, for a renderer of the service's own kind. */
@@ -36,6 +39,7 @@ export type AvatarLinkOptions = Pick<AvatarConfig, "ingressUrl" | "avatarId" | "
   token: string;
   dialMs: number;
   sendMs: number;
+  nowMs: () => number;
 };
 
 /** One WebSocket to the driving ingress, from its dial to its end. */
@@ -45,14 +49,16 @@ export class AvatarLink {
   readonly #sendMs: number;
   #phase: AvatarErrorPhase = "websocket_connect";
   #connectionId: string | undefined;
-  /** What the service said before it closed. */
-  #said: AvatarError | undefined;
+  readonly #nowMs: () => number;
+  /** The error that the service told of last. */
+  #said: { error: AvatarError; atMs: number } | undefined;
   #isClosed = false;
 
   /** Dials at once. */
   constructor(options: AvatarLinkOptions) {
     const { url, headers } = addressOf(options);
     this.#sendMs = options.sendMs;
+    this.#nowMs = options.nowMs;
     this.#socket = new WebSocket(url, {
       headers,
       handshakeTimeout: options.dialMs,
@@ -151,8 +157,9 @@ export class AvatarLink {
       const { connectionId, reqId, end } = message.value;
       this.events.emit("frame", { raw, connectionId, requestId: reqId, last: end });
     } else if (message?.case === "serverError") {
-      this.#said = this.#serverError(message.value);
-      this.events.emit("error", this.#said);
+      const error = this.#serverError(message.value);
+      this.#said = { error, atMs: this.#nowMs() };
+      this.events.emit("error", error);
     } else logger.debug("a message of another kind on an avatar's connection is ignored");
   }
 
@@ -226,7 +233,7 @@ export class AvatarLink {
   }
 
   #closing(closeCode: number, closeReason: string): AvatarError {
-    if (this.#said) return this.#said;
+    if (this.#said && this.#nowMs() - this.#said.atMs < SAID_COUNTS_MS) return this.#said.error;
     const why = closeReason ? `${closeCode} ${closeReason}` : String(closeCode);
     return new AvatarError(
       "connectionClosed",
