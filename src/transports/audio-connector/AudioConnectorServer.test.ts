@@ -144,6 +144,25 @@ describe("bounds", () => {
     await callers[1]!.close();
   });
 
+  it("count calls that wait to come back, which have their place", async () => {
+    const full = await start({ limits: { connections: 1 }, call: { graceMs: 60_000 } });
+    const { address } = full;
+    const begun = nextCall(full);
+    const caller = await AudioConnectorCaller.dial({ url: address, connectionId: "c-1" });
+    const call = await begun;
+    await call.connected();
+    const lost = new Promise<void>((resolve) => call.once("reconnecting", () => resolve()));
+    caller.drop();
+    await lost;
+    await caller.closed();
+    await using stranger = await AudioConnectorCaller.dial({ url: address, connectionId: "c-2" });
+    expect(await stranger.closed()).toEqual({ code: 1013, reason: "no place is free" });
+    const back = new Promise<void>((resolve) => call.once("reconnected", resolve));
+    await using again = await AudioConnectorCaller.dial({ url: address, connectionId: "c-1" });
+    await back;
+    expect([again.open, full.calls]).toEqual([true, [call]]);
+  });
+
   it("close who says nothing", async () => {
     const { address } = await start({ limits: { handshakeMs: 50 } });
     expect(await new TestSocket(address).closed).toEqual({ code: 1008, reason: "nothing came" });

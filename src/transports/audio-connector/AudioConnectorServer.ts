@@ -201,6 +201,9 @@ export class AudioConnectorServer extends TypedEvents<AudioConnectorServerEvents
       const info = this.#describe(request, begun.link.sampleRate, begun.customData);
       const known = this.#calls.get(info.id);
       if (known?.callDriver && call.graceMs > 0) known.callDriver.return(begun.link);
+      // Those that wait to come back have no WebSocket, and still hold what a call holds.
+      else if (this.#calls.size >= limits.connections)
+        socket.close(CloseCode.tryAgainLater, "no place is free");
       else this.#begin(new AudioConnectorConnection(info, { settings: call, link: begun.link }));
     });
   }

@@ -8,8 +8,14 @@ const CLOSE_WAIT_MS = 2_000;
 const MAXIMUM_REASON_BYTES = 123;
 /** Between two listeners passes a turn of the event loop at the most. */
 const MAXIMUM_EARLY = 64;
-/** Codes of RFC 6455, section 7.4. */
-export const CloseCode = { normal: 1000, goingAway: 1001, abnormal: 1006, policy: 1008 } as const;
+/** Codes of RFC 6455, section 7.4, and of the registry that it made. */
+export const CloseCode = {
+  normal: 1000,
+  goingAway: 1001,
+  abnormal: 1006,
+  policy: 1008,
+  tryAgainLater: 1013,
+} as const;
 
 /** Who takes what comes. */
 export interface CallListener {

@@ -26,7 +26,7 @@ export interface AudioConnectorAuthentication {
 
 /** What one server bears. Every bound is checked before the work that it bounds. */
 export interface AudioConnectorLimits {
-  /** Open WebSockets; 500 when left out. */
+  /** Open WebSockets, and calls, those that wait to come back among them; 500 when left out. */
   connections?: number;
   /** Bytes of one message; 65536 when left out. */
   messageBytes?: number;
