@@ -80,6 +80,7 @@ export class AudioConnectorCaller extends TypedEvents<AudioConnectorCallerEvents
   readonly #playout: FarPlayout;
   readonly #uplink: FarUplink;
   readonly #over = Promise.withResolvers<{ code: number; reason: string }>();
+  #isPaused = false;
   #heard: AudioSource | undefined;
   #incoming: IncomingAudio | undefined;
   #microphone: AudioSink | undefined;
@@ -123,7 +124,11 @@ export class AudioConnectorCaller extends TypedEvents<AudioConnectorCallerEvents
       },
     });
     const { promise, resolve, reject } = Promise.withResolvers<void>();
-    socket.once("open", resolve);
+    socket.once("open", () => {
+      // What comes along with the answer waits until somebody can listen.
+      socket.pause();
+      resolve();
+    });
     socket.once("error", reject);
     const cut = () => socket.terminate();
     signal?.addEventListener("abort", cut, { once: true });
@@ -137,6 +142,9 @@ export class AudioConnectorCaller extends TypedEvents<AudioConnectorCallerEvents
       "content-type": `audio/l16;rate=${caller.sampleRate}`,
       event: "websocket:connected",
       ...options.headers,
+    });
+    setImmediate(() => {
+      if (!caller.#isPaused) socket.resume();
     });
     return caller;
   }
@@ -197,10 +205,12 @@ export class AudioConnectorCaller extends TypedEvents<AudioConnectorCallerEvents
 
   /** Stops reading, as a process that hangs. */
   pause(): void {
+    this.#isPaused = true;
     this.#socket.pause();
   }
 
   resume(): void {
+    this.#isPaused = false;
     this.#socket.resume();
   }
 
