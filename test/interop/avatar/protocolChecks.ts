@@ -100,6 +100,20 @@ export async function protocolChecks(checks: Checks, { name, make }: PartyKind):
     }
     return service.sessions[0]!.requests.map(({ audioMs }) => `${audioMs} ms`).join(", ");
   });
+  await within("asks for an egress to Agora, and gets no frames back", async (party, service) => {
+    await opened(party, service, { agora: { channel_name: "lobby" } });
+    const [session] = service.sessions;
+    const { egressType, agoraEgress, livekitEgress } = session!.configuration!;
+    const asked = `egress ${egressType}, channel ${agoraEgress?.channelName}`;
+    expect(asked === "egress 2, channel lobby" && !livekitEgress, asked);
+    const id = await say(party, 200);
+    await holds(() => session!.requests.some((one) => one.id === id && one.done));
+    // What came before the answer to the close would have come by then.
+    await party.ask("close");
+    await party.until("closed");
+    expect(!party.events.some(({ event }) => event === "frame"), "frames came back");
+    return asked;
+  });
   await within("closes", async (party, service) => {
     await opened(party, service);
     await party.ask("close");
@@ -151,6 +165,11 @@ async function failureOf(
   await firstOf(party, before, (one) => one.event === "closed");
   expect(error.phase === phase, `${error.reason} in phase ${error.phase}`);
   return String(error.reason);
+}
+
+/** Waits until this is so. A check is bounded. */
+async function holds(isSo: () => boolean): Promise<void> {
+  while (!isSo()) await new Promise((resolve) => setTimeout(resolve, 10));
 }
 
 /** The first event that fits, after so many. A check is bounded. */
