@@ -60,3 +60,43 @@ export function silenceMs(interruption: SoundSpan, interrupted: readonly SoundSp
   );
   return span && span.toMs - interruption.fromMs;
 }
+
+/** Voices from the lowest man's to a child's, in Hz. */
+const VOICE_HZ = { lowest: 70, highest: 400 } as const;
+const WINDOW_MS = 30;
+const HOP_MS = 2;
+/** Of a window with itself, one period later: noise such as an "s" stays below it. */
+const PERIODIC = 0.7;
+
+/**
+ * Where the vocal folds begin to swing in `span`, in ms from the beginning of the recording: "stop" sounds for a tenth
+ * of a second before it is voiced. Undefined when nothing in it is periodic.
+ */
+export function firstVoicedMs(pcm: Int16Array, sampleRate: number, span: SoundSpan): number | undefined {
+  const samplesOf = (ms: number) => Math.round((ms * sampleRate) / 1000);
+  const window = samplesOf(WINDOW_MS);
+  for (let ms = span.fromMs; ms <= span.toMs; ms += HOP_MS)
+    if (isPeriodic(pcm.subarray(samplesOf(ms)), window, sampleRate)) return ms;
+  return undefined;
+}
+
+function isPeriodic(pcm: Int16Array, window: number, sampleRate: number): boolean {
+  const longest = Math.floor(sampleRate / VOICE_HZ.lowest);
+  if (pcm.length < window + longest) return false;
+  for (let lag = Math.ceil(sampleRate / VOICE_HZ.highest); lag <= longest; lag++)
+    if (correlation(pcm, window, lag) >= PERIODIC) return true;
+  return false;
+}
+
+/** Of the first `window` samples with those `lag` later, -1 to 1. */
+function correlation(pcm: Int16Array, window: number, lag: number): number {
+  let product = 0;
+  let energy = 0;
+  let laterEnergy = 0;
+  for (let at = 0; at < window; at++) {
+    product += pcm[at]! * pcm[at + lag]!;
+    energy += pcm[at]! ** 2;
+    laterEnergy += pcm[at + lag]! ** 2;
+  }
+  return product / Math.sqrt(energy * laterEnergy || 1);
+}

@@ -2,7 +2,7 @@ import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { findSound, responseMs, silenceMs } from "./recording.ts";
+import { findSound, firstVoicedMs, responseMs, silenceMs } from "./recording.ts";
 import { Timeline } from "./Timeline.ts";
 import { generateTone, measureTone } from "./tone.ts";
 import { within } from "./within.ts";
@@ -44,6 +44,22 @@ describe("recordings", () => {
     expect(silenceMs(caller[1]!, bot)).toBeCloseTo(150, -1);
     expect(silenceMs(caller[0]!, bot)).toBeUndefined();
     expect(responseMs({ fromMs: 3_900, toMs: 4_000 }, bot)).toBeUndefined();
+  });
+
+  it("tells where a voice begins behind a hiss", () => {
+    const hiss = 0.1 * RATE;
+    let state = 1;
+    const pcm = Int16Array.from({ length: 0.4 * RATE }, (_, at) => {
+      state = (state * 48_271) % 2_147_483_647;
+      return at < hiss
+        ? (state / 2_147_483_647 - 0.5) * 8_000
+        : 8_000 * Math.sin((2 * Math.PI * 120 * at) / RATE);
+    });
+    const span = { fromMs: 0, toMs: 400 };
+    const voicedMs = firstVoicedMs(pcm, RATE, span)!;
+    expect(voicedMs).toBeGreaterThan(70);
+    expect(voicedMs).toBeLessThanOrEqual(100);
+    expect(firstVoicedMs(pcm.subarray(0, hiss), RATE, span)).toBeUndefined();
   });
 });
 

@@ -3,13 +3,16 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { DEFAULT_SPEECH_GATE } from "../../../media/vad/SpeechGate.ts";
 import { findSound, readRecording, ScriptedCaller, silenceMs } from "../../../testing/index.ts";
+import { firstVoicedMs } from "../../../testing/recording.ts";
 import { BenchChild } from "../childProcess.ts";
 import { percentile, rounded } from "../figures.ts";
 import { environment } from "../party.ts";
 import { measureClear } from "./clear.ts";
 
 export interface InterruptionFigures {
-  /** From the caller's first voiced sample to the bot's last one as the caller's recording has them, in ms. */
+  /** From the caller's first sound to the bot's last one as the caller's recording has them, in ms. */
+  fromFirstSoundMs: number[];
+  /** The same from the caller's first voiced sample: the "st" of "stop" is sound, but no voice. */
   interruptionMs: number[];
   /** How long a voice must last until it counts as one, in ms, and what interruptions took beyond it. */
   onsetMs: number;
@@ -51,9 +54,11 @@ export async function benchInterruption(
     for (let time = 0; time < interruptions; time++)
       await caller.askAndInterrupt(QUESTION, INTERRUPTION, AFTER_MS);
     await caller.leave();
-    const interruptionMs = await interruptionsIn(recordingPath);
+    const measured = await interruptionsIn(recordingPath);
+    const interruptionMs = measured.map(({ fromVoiceMs }) => fromVoiceMs);
     const beyond = interruptionMs.map((ms) => ms - DEFAULT_SPEECH_GATE.onsetMs);
     return {
+      fromFirstSoundMs: measured.map(({ fromSoundMs }) => rounded(fromSoundMs, 1)),
       interruptionMs: interruptionMs.map((ms) => rounded(ms, 1)),
       onsetMs: DEFAULT_SPEECH_GATE.onsetMs,
       beyondOnsetMs: { p50: rounded(percentile(beyond, 0.5), 1), maximum: rounded(Math.max(...beyond), 1) },
@@ -71,10 +76,14 @@ export async function benchInterruption(
   }
 }
 
-async function interruptionsIn(path: string): Promise<number[]> {
+async function interruptionsIn(path: string): Promise<{ fromSoundMs: number; fromVoiceMs: number }[]> {
   const { channels, sampleRate } = await readRecording(path);
-  const bot = findSound(channels[1]!, sampleRate, { threshold: BOT_SOUND });
-  return findSound(channels[0]!, sampleRate)
-    .map((span) => silenceMs(span, bot))
-    .filter((ms) => ms !== undefined);
+  const [caller, bot] = channels as [Int16Array, Int16Array];
+  const botSpans = findSound(bot, sampleRate, { threshold: BOT_SOUND });
+  return findSound(caller, sampleRate).flatMap((span) => {
+    const fromSoundMs = silenceMs(span, botSpans);
+    if (fromSoundMs === undefined) return [];
+    const voicedMs = firstVoicedMs(caller, sampleRate, span) ?? span.fromMs;
+    return [{ fromSoundMs, fromVoiceMs: fromSoundMs - (voicedMs - span.fromMs) }];
+  });
 }
