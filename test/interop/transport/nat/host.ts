@@ -50,5 +50,6 @@ process.on("message", async ({ id, name, argument }: { id: number; name: string;
 process.on("disconnect", () => process.exit(0));
 
 function tell(message: Message): void {
-  process.send?.(message);
+  // Whoever led it may have ended already.
+  if (process.connected) process.send?.(message);
 }
