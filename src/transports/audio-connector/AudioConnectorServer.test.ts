@@ -98,8 +98,12 @@ describe("who may come in", () => {
     expect(await upgradeStatus(address)).toBe(401);
     expect(await upgradeStatus(address, { "x-secret": `${SECRET}x` })).toBe(401);
     const begun = nextCall(server!);
-    await using _caller = await AudioConnectorCaller.dial({ url: address, headers: { "x-secret": SECRET } });
-    expect((await begun).info().customHeaders).not.toHaveProperty("x-secret");
+    const headers = { "X-Secret": SECRET, "x-name": "seven" };
+    await using _caller = await AudioConnectorCaller.dial({ url: address, headers });
+    const info = (await begun).info();
+    expect(info.customHeaders).toMatchObject({ "x-name": "seven" });
+    expect(info.customData).toEqual({ "x-name": "seven" });
+    expect(JSON.stringify(info)).not.toContain(SECRET);
   });
 
   it("is who authorize takes", async () => {

@@ -222,7 +222,8 @@ export class AudioConnectorServer extends TypedEvents<AudioConnectorServerEvents
       uri: path,
       customHeaders: headers,
       id: connectionId ?? randomId(),
-      customData,
+      // Vonage says the headers of the connect request again in the first message.
+      customData: this.#entrance.withoutSecret(customData),
       sampleRate,
     };
   }

@@ -43,15 +43,23 @@ export class Entrance {
 
   /** A request without its secrets. */
   describe(request: IncomingMessage): UpgradeRequest {
-    const secretHeader = this.#settings.authentication.header?.name.toLowerCase();
-    const headers = Object.entries(request.headers)
-      .filter(([name]) => name !== secretHeader)
-      .map(([name, value]) => [name, Array.isArray(value) ? value.join(", ") : (value ?? "")]);
+    const headers = Object.entries(this.withoutSecret(request.headers)).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? value.join(", ") : (value ?? ""),
+    ]);
     return {
       path: `${this.#pathOf(request) ?? "/"}${queryOf(request)}`,
       headers: Object.fromEntries(headers),
       remoteAddress: request.socket.remoteAddress ?? "",
     };
+  }
+
+  /** Headers without the secret one, as a request or the first message has them. */
+  withoutSecret<Value>(headers: Readonly<Record<string, Value>>): Record<string, Value> {
+    const secretHeader = this.#settings.authentication.header?.name.toLowerCase();
+    return Object.fromEntries(
+      Object.entries(headers).filter(([name]) => name.toLowerCase() !== secretHeader),
+    );
   }
 
   /** The path without the token; null when it has not the right one. */

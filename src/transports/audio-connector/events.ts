@@ -24,7 +24,7 @@ export interface AudioConnectorInfo {
   customHeaders: Readonly<Record<string, string>>;
   /** The connection id, else one of our own. */
   id: string;
-  /** What the first message held beside the format: the `headers` of the connect request. */
+  /** What the first message held beside the format: the `headers` of the connect request, but for the secret. */
   customData: Readonly<Record<string, unknown>>;
   /** Hz */
   sampleRate: number;
