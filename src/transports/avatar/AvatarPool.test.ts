@@ -110,6 +110,23 @@ describe("a pool of avatars", () => {
     expect((await waiting).session.ready).toBe(true);
   });
 
+  it("ends what one borrower left in the middle before it lends the session to the next", async () => {
+    const pool = open({ size: 1 });
+    const [link] = await confirm(1);
+    const first = await pool.borrow();
+    const left = await first.session.sendAudio(new Int16Array(160));
+    first.release();
+    const { session } = await pool.borrow();
+    const frames: string[] = [];
+    session.on("frame", ({ requestId }) => frames.push(requestId));
+    const said = await session.sendAudio(new Int16Array(160));
+    expect(said).not.toBe(left);
+    await link!.until((all) => all.some(({ value }) => "end" in value && value.reqId === left && value.end));
+    link!.frame(left);
+    link!.frame(said);
+    await holds(() => expect(frames).toEqual([said]));
+  });
+
   it("lends nothing to who gave up in the same turn", async () => {
     const pool = open({ size: 1 });
     await confirm(1);

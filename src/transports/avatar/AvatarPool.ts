@@ -43,7 +43,10 @@ export interface AvatarPoolOptions {
 /** A session on loan. */
 export interface AvatarLease {
   readonly session: AvatarSession;
-  /** Gives it back; it is lent again if it is well and young enough. The second time nothing happens. */
+  /**
+   * Gives it back: what it says is interrupted, and it is lent again if it is well and young enough. The second time
+   * nothing happens.
+   */
   release(): void;
 }
 
@@ -227,8 +230,13 @@ export class AvatarPool extends TypedEvents<AvatarPoolEvents> {
     if (!this.#entries.has(entry)) return;
     entry.isLent = false;
     const ageMs = (this.#clock.nowUs() - (entry.readySinceUs ?? 0)) / 1000;
-    if (ageMs >= this.#options.ttlMs || !entry.session.ready) this.#replace(entry);
-    else this.#serve();
+    if (ageMs >= this.#options.ttlMs || !entry.session.ready) {
+      this.#replace(entry);
+      return;
+    }
+    // What its borrower left unsaid is not for the next to go on with.
+    if (entry.session.lastRequestId !== undefined) entry.session.interrupt();
+    this.#serve();
   }
 
   #serve(): void {
