@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from "vitest";
-import { heard, startCall, type TestCall } from "../../../test/fixtures/audioConnectorCall.ts";
+import { heard, nextCall, startCall, type TestCall } from "../../../test/fixtures/audioConnectorCall.ts";
 import { shareAt, sine } from "../../../test/fixtures/tone.ts";
 import { AudioSink, AudioSource } from "../../media/index.ts";
 import { AudioConnectorCaller } from "../../stage/index.ts";
@@ -222,6 +222,16 @@ describe("a call that is lost", () => {
     await back;
     expect(server.calls).toEqual([call]);
     expect(again.open).toBe(true);
+  });
+
+  it("ends where another WebSocket has its id and calls do not come back", async () => {
+    const { server, call } = await start({ call: { graceMs: 0 } }, { connectionId: "c-4" });
+    const ended = call.disconnected();
+    const begun = nextCall(server);
+    await using again = await AudioConnectorCaller.dial({ url: server.address, connectionId: "c-4" });
+    const next = await begun;
+    await ended;
+    expect([call.state, again.open, server.calls]).toEqual(["disconnected", true, [next]]);
   });
 
   it.each([0, 60])("is disconnected after a grace time of %i ms", async (graceMs) => {

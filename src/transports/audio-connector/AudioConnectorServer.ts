@@ -204,7 +204,10 @@ export class AudioConnectorServer extends TypedEvents<AudioConnectorServerEvents
       // Those that wait to come back have no WebSocket, and still hold what a call holds.
       else if (this.#calls.size >= limits.connections)
         socket.close(CloseCode.tryAgainLater, "no place is free");
-      else this.#begin(new AudioConnectorConnection(info, { settings: call, link: begun.link }));
+      else {
+        void known?.disconnect("another WebSocket took its place");
+        this.#begin(new AudioConnectorConnection(info, { settings: call, link: begun.link }));
+      }
     });
   }
 
