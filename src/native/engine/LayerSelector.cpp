@@ -31,12 +31,24 @@ size_t LayerSelector::noteLayer(std::string_view rid, int64_t nowUs) {
     rids_[at].lastUs = nowUs;
     return at;
   }
-  if (count_ == kMaximumLayers || rid.size() > kLongestRid) return kNone;
-  Layer& layer = rids_[count_];
+  if (rid.size() > kLongestRid) return kNone;
+  const size_t place = placeForNew(nowUs);
+  if (place == kNone) return kNone;
+  Layer& layer = rids_[place];
   std::copy(rid.begin(), rid.end(), layer.text.begin());
   layer.size = rid.size();
   layer.lastUs = nowUs;
-  return count_++;
+  return place;
+}
+
+size_t LayerSelector::placeForNew(int64_t nowUs) {
+  if (count_ < kMaximumLayers) return count_++;
+  const auto oldest = std::min_element(rids_.begin(), rids_.end(),
+                                       [](const Layer& a, const Layer& b) { return a.lastUs < b.lastUs; });
+  if (nowUs - oldest->lastUs < kSilenceUs) return kNone;
+  const auto place = static_cast<size_t>(oldest - rids_.begin());
+  if (current_ == place) current_ = kNone;
+  return place;
 }
 
 size_t LayerSelector::target(int64_t nowUs) const {

@@ -41,6 +41,8 @@ class LayerSelector {
   static constexpr size_t kNone = kMaximumLayers;
 
   size_t noteLayer(std::string_view rid, int64_t nowUs);
+  /** A free place, or that of the layer that has been quiet for longest; kNone when all of them come. */
+  size_t placeForNew(int64_t nowUs);
   size_t target(int64_t nowUs) const;
 
   std::string requested_;

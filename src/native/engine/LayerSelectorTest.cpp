@@ -56,4 +56,14 @@ TEST_SUITE("LayerSelector") {
     CHECK(selector.onPacket("r9", true, 0) == Verdict::skip);
     CHECK(selector.onPacket("a rid that is far too long", true, 0) == Verdict::skip);
   }
+
+  TEST_CASE("gives the place of a layer that comes no more to a new one") {
+    LayerSelector selector;
+    selector.request("r9");
+    for (const char* rid : {"a", "b", "c", "d"}) selector.onPacket(rid, true, 0);
+    for (const char* rid : {"a", "b", "c"}) selector.onPacket(rid, true, 2'000 * kMs);
+    CHECK(selector.onPacket("r9", true, 2'999 * kMs) == Verdict::skip);
+    CHECK(selector.onPacket("r9", true, 3'000 * kMs) == Verdict::forward);
+    CHECK(selector.current() == "r9");
+  }
 }
