@@ -3,9 +3,11 @@
 // npm run soak -- pairs --pairs 50 --minutes 60     pairs that talk, with ICE restarts
 // npm run soak -- rounds --rounds 10000             pairs that connect, talk and close
 // npm run soak -- workers --rounds 200 --seed 1     worker threads terminated at any moment
+// npm run soak -- hostile --minutes 10 --seed 1     a peer that sends what none should, beside a good pair
 //
 // Prints its figures as JSON; ends with 1 when something was lost, failed or grew.
 import { parseArgs } from "node:util";
+import { sufferHostilePeer } from "./hostile.ts";
 import { soakPairs } from "./pairs.ts";
 import { openAndClose } from "./rounds.ts";
 import { terminateWorkers } from "./workers.ts";
@@ -23,6 +25,7 @@ const minutes = Number(values.minutes);
 const soaks: Record<string, () => Promise<object>> = {
   pairs: () => soakPairs({ count: Number(values.pairs), minutes }),
   rounds: () => openAndClose({ rounds: Number(values.rounds ?? 10_000) }),
+  hostile: () => sufferHostilePeer({ minutes, seed: Number(values.seed) }),
   workers: () => terminateWorkers({ rounds: Number(values.rounds ?? 200), seed: Number(values.seed) }),
 };
 const soak = soaks[positionals[0] ?? ""];
