@@ -6,6 +6,8 @@
 #
 # The Debian is a folder that mmdebstrap fills (build/release/clean-root); the network namespace is this machine's.
 set -euo pipefail
+# Mounts of a namespace of its own end with it, whatever ends it.
+[ "${1:-}" = --in-namespace ] || exec unshare --mount bash "$0" --in-namespace
 cd "$(dirname "$0")/../.."
 packages=build/release/packages
 clean=$PWD/build/release/clean-root
@@ -28,11 +30,10 @@ ln -s ../lib/npm/bin/npm-cli.js "$clean/usr/local/bin/npm"
 registry=$(npm config get registry)
 cp /etc/ssl/certs/ca-certificates.crt "$clean/etc/ssl/certs/"
 mkdir -p "$clean/app"
-cp $packages/*.tgz "$clean/app/"
+cp $packages/troupe-[0-9]*.tgz "$packages/troupe-$(node_modules/.bin/node -p '`${process.platform}-${process.arch}`')"-*.tgz "$clean/app/"
 
 mount --bind /proc "$clean/proc"
 mount --bind /dev "$clean/dev"
-trap 'umount "$clean/proc" "$clean/dev"' EXIT
 chroot "$clean" env HOME=/root npm_config_registry="$registry" sh -ec '
   cd /app
   echo "onnxruntime-node-install=skip" > .npmrc
