@@ -265,9 +265,19 @@ export interface OutboundRtpStats {
   remoteJitter: number;
 }
 
+/** Transport-wide feedback (transport-cc), both ways; all 0 where it was not agreed. */
+export interface TransportFeedbackStats {
+  messagesSent: number;
+  messagesReceived: number;
+  /** What the far side said of our packets; one that comes late may have been told as lost before. */
+  packetsReported: number;
+  packetsReportedLost: number;
+}
+
 export interface PeerStats {
   inbound: InboundRtpStats[];
   outbound: OutboundRtpStats[];
+  transportFeedback: TransportFeedbackStats;
   /** By reason: truncated, badHeader, badExtension, unknownSsrc, unknownPayloadType, heldTooLong, srtp ... */
   drops: Record<string, number>;
 }

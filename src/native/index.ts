@@ -16,6 +16,7 @@ export type {
   SenderOptions,
   SinkOptions,
   SourceOptions,
+  TransportFeedbackStats,
 } from "./binding.ts";
 export {
   Engine,

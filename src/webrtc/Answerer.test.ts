@@ -153,10 +153,20 @@ describe("an answer", () => {
     const answer = session.acceptOffer(offer({ session: bundle("0"), media: [shape] }));
     expect(answer).toContain("a=extmap:9 urn:ietf:params:rtp-hdrext:ssrc-audio-level\r\n");
     expect(answer).toContain("a=extmap:1 urn:ietf:params:rtp-hdrext:sdes:mid\r\n");
-    expect(answer).not.toContain("transport-wide-cc");
-    expect(answer).not.toContain("transport-cc");
+    expect(answer).toMatch(/a=extmap:3 .*transport-wide-cc/);
+    expect(answer).toContain("a=rtcp-fb:111 transport-cc\r\n");
     expect(answer).toContain("a=rtcp-fb:111 nack\r\n");
-    expect(engine.extensions).toEqual([{ audioLevel: 9, mid: 1, absoluteSendTime: 2 }]);
+    expect(engine.extensions).toEqual([
+      { audioLevel: 9, mid: 1, absoluteSendTime: 2, transportSequenceNumber: 3 },
+    ]);
+  });
+
+  it("takes no transport-wide sequence numbers where no feedback about them was offered", () => {
+    const { session } = create();
+    const shape = audio("0", "recvonly").filter((line) => !line.includes("transport-cc"));
+    expect(session.acceptOffer(offer({ session: bundle("0"), media: [shape] }))).not.toContain(
+      "transport-wide",
+    );
   });
 
   it("writes msid, ssrc and cname of what it sends", () => {

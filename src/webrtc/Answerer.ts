@@ -13,7 +13,13 @@ export type Choose = (line: OfferedLine) => AnswerChoice;
 
 const MEDIA_PROTOCOLS = /^((UDP|TCP)\/TLS\/)?RTP\/S?AVPF?$/;
 const APPLICATION_PROTOCOLS = /^((UDP|TCP)\/)?DTLS\/SCTP$/;
+/**
+ * Transport-wide feedback is taken where it is offered, and not offered: at the 50 packets/s of audio its messages are a
+ * fifth as many again, and those who want it for their bandwidth estimation offer it.
+ */
+const TRANSPORT_FEEDBACK = "transport-cc";
 const FEEDBACK = new Set([
+  TRANSPORT_FEEDBACK,
   ...(OPUS.feedback ?? []),
   ...VIDEO_CODECS.flatMap(({ feedback = [] }) => feedback),
 ]);
@@ -170,7 +176,11 @@ function planMedia(line: MediaLine, kind: MediaKind, index: number, choose: Choo
     form: "media",
     direction: directionOf(send, receive),
     codecs: answered,
-    extensions: acceptedExtensions(kind, line.extensions, false),
+    extensions: acceptedExtensions(
+      kind,
+      line.extensions,
+      codecs.some(({ feedback }) => feedback?.includes(TRANSPORT_FEEDBACK)),
+    ),
     choice,
   };
 }

@@ -19,6 +19,7 @@ it("gives a report whose objects refer to each other", () => {
   const receiver = down!.receiver!.handle;
   const common = { kind: "audio", payloadType: 111 } as const;
   engine.stats = {
+    ...engine.stats,
     inbound: [
       { ...common, receiver, ssrc: 7, mid: "1", packetsReceived: 50, jitter: 0.002 } as InboundRtpStats,
     ],

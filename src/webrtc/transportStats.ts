@@ -2,6 +2,7 @@ import type {
   PeerStats,
   TransportCandidate,
   TransportCertificate,
+  TransportFeedbackStats,
   TransportStats,
   TransportTraffic,
 } from "../native/index.ts";
@@ -42,6 +43,8 @@ interface TransportStatsObject extends Identified<"transport"> {
   selectedCandidatePairChanges: number;
   /** Ours: what the transport and the engine dropped, by reason. */
   drops: Record<string, number>;
+  /** Ours: transport-wide feedback, both ways. */
+  transportFeedback: TransportFeedbackStats;
 }
 
 /** The selected pair; its traffic counts from its selection on. */
@@ -142,6 +145,7 @@ function transport(
       selectedCandidatePairId: pairId,
     }),
     drops: { ...stats.drops, ...peer.drops },
+    transportFeedback: peer.transportFeedback,
   };
 }
 

@@ -132,6 +132,12 @@ Napi::Object peerStatsObject(Napi::Env env, const Engine::PeerStats& stats) {
   object.Set("inbound", inbound);
   object.Set("outbound", outbound);
   object.Set("drops", drops.object());
+  object.Set("transportFeedback", Writer(env)
+                                      .set("messagesSent", stats.transportFeedback.messagesSent)
+                                      .set("messagesReceived", stats.transportFeedback.messagesReceived)
+                                      .set("packetsReported", stats.transportFeedback.packetsReported)
+                                      .set("packetsReportedLost", stats.transportFeedback.packetsReportedLost)
+                                      .object());
   return object;
 }
 

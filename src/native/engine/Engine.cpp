@@ -126,6 +126,7 @@ Engine::PeerStats Engine::peerStats(uint32_t handle) const {
   PeerStats stats;
   found->appendStats(stats.inbound, stats.outbound);
   stats.drops = &found->wire()->drops;
+  stats.transportFeedback = found->transportFeedbackStats();
   return stats;
 }
 

@@ -35,6 +35,7 @@ class Engine {
     std::vector<InboundStats> inbound;
     std::vector<OutboundStats> outbound;
     const DropCounters* drops = nullptr;
+    TransportFeedbackStats transportFeedback;
   };
 
   /** `wake` is called, on any thread, when `batches()` has something to take. */

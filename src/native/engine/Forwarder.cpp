@@ -129,6 +129,7 @@ size_t Forwarder::write(const RtpPacket& packet, const HeaderExtensionIds& sourc
   builder.addMid(extensionIds_, mid_);
   if (const auto level = packet.audioLevel(sourceIds)) builder.addAudioLevel(extensionIds_, *level);
   builder.addAbsoluteSendTime(extensionIds_, nowUs);
+  builder.addTransportSequenceNumber(extensionIds_, 0);
 
   const std::span<uint8_t> room = builder.payload();
   const std::span<const uint8_t> payload = packet.payload();

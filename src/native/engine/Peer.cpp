@@ -53,6 +53,12 @@ class Peer::RtcpHandler final : public RtcpVisitor {
     if (missing && receiver) receiver->want(missing->ssrc, missing->sequenceNumber);
   }
 
+  void onTransportFeedback(uint32_t, const TransportFeedback& feedback) override {
+    ++peer_.feedbacksReceived_;
+    peer_.packetsReported_ += feedback.packetCount;
+    peer_.packetsReportedLost_ += feedback.packetCount - feedback.receivedCount;
+  }
+
   void onPictureLoss(uint32_t, uint32_t mediaSsrc) override {
     if (const auto sender = peer_.findSender(mediaSsrc)) sender->onPictureLoss();
     const auto forwarding = peer_.findForwarding(mediaSsrc);
@@ -188,13 +194,19 @@ void Peer::close() {
 
 void Peer::setWritable(bool writable) { wire_->setWritable(writable); }
 
-void Peer::receiveRtp(const uint8_t* data, size_t size, int64_t arrivalUs) {
+void Peer::receiveRtp(const uint8_t* data, size_t size, int64_t arrivalUs) { receive(data, size, arrivalUs, false); }
+
+void Peer::receive(const uint8_t* data, size_t size, int64_t arrivalUs, bool isReplay) {
   RtpPacket packet;
   if (const RtpParseError error = RtpPacket::parse({data, size}, packet); error != RtpParseError::none) {
     wire_->drops.add(dropReasonOf(error));
     return;
   }
   const HeaderExtensionIds ids = wire_->extensionIds();
+  if (!isReplay) {
+    const auto number = packet.transportSequenceNumber(ids);
+    if (number) arrivals_.add(*number, packet.ssrc(), arrivalUs);
+  }
   if (const auto receiver = findReceiver(packet, ids)) receiver->receive(packet, ids, arrivalUs);
   else hold(packet, ids, arrivalUs);
 }
@@ -236,7 +248,7 @@ void Peer::hold(const RtpPacket& packet, const HeaderExtensionIds& ids, int64_t 
 }
 
 void Peer::replay(std::deque<HeldPackets::Packet> packets) {
-  for (const auto& packet : packets) receiveRtp(packet.bytes.data(), packet.bytes.size(), packet.arrivalUs);
+  for (const auto& packet : packets) receive(packet.bytes.data(), packet.bytes.size(), packet.arrivalUs, true);
 }
 
 void Peer::receiveRtcp(const uint8_t* data, size_t size, int64_t arrivalUs) {
@@ -274,6 +286,10 @@ void Peer::appendStats(std::vector<InboundStats>& inbound, std::vector<OutboundS
     outbound.push_back(forwarding.stream->stats());
     if (const auto receiver = forwarding.receiver.lock()) outbound.back().kind = receiver->options().kind;
   }
+}
+
+TransportFeedbackStats Peer::transportFeedbackStats() const {
+  return {feedbacksSent_, feedbacksReceived_, packetsReported_, packetsReportedLost_};
 }
 
 }  // namespace troupe

@@ -19,6 +19,7 @@
 #include "SenderStream.hpp"
 #include "StreamPositions.hpp"
 #include "Tick.hpp"
+#include "TransportFeedback.hpp"
 
 namespace troupe {
 
@@ -30,6 +31,8 @@ class Peer final : public PacketReceiver, public Task, public std::enable_shared
  public:
   /** Mean time between reports; each one is varied by half (RFC 3550, section 6.2). */
   static constexpr int64_t kReportIntervalUs = 1'000'000;
+  /** Between messages of transport-wide feedback, where that was agreed. */
+  static constexpr int64_t kFeedbackIntervalUs = 100'000;
 
   /** `unixOffsetUs` added to monotonic time gives Unix time. `events` must outlive every call but the last release. */
   Peer(uint32_t handle, std::shared_ptr<BatchQueue> events, int64_t unixOffsetUs);
@@ -52,6 +55,7 @@ class Peer final : public PacketReceiver, public Task, public std::enable_shared
   /** Asks the sender of `ssrc`, or of the receiver's newest stream, for a key frame: at once, or as soon as it may. */
   void requestKeyFrame(ReceiverStream& receiver, std::optional<uint32_t> ssrc, int64_t nowUs);
   void appendStats(std::vector<InboundStats>& inbound, std::vector<OutboundStats>& outbound) const;
+  TransportFeedbackStats transportFeedbackStats() const;
   /** Nothing comes in or goes out from then on. */
   void close();
 
@@ -73,6 +77,7 @@ class Peer final : public PacketReceiver, public Task, public std::enable_shared
     std::weak_ptr<Peer> sourcePeer;
   };
 
+  void receive(const uint8_t* data, size_t size, int64_t arrivalUs, bool isReplay);
   std::shared_ptr<ReceiverStream> findReceiver(const RtpPacket& packet, const HeaderExtensionIds& ids);
   std::shared_ptr<ReceiverStream> learnReceiver(const RtpPacket& packet, const HeaderExtensionIds& ids);
   void hold(const RtpPacket& packet, const HeaderExtensionIds& ids, int64_t arrivalUs);
@@ -84,6 +89,7 @@ class Peer final : public PacketReceiver, public Task, public std::enable_shared
   void sendKeyFrameRequests(int64_t nowUs);
   void sendKeyFrameRequests(ReceiverStream& receiver, int64_t nowUs);
   void sendMaximumBitRate();
+  void sendTransportFeedback(int64_t nowUs);
   void sendReports(int64_t nowUs);
   void sendBye(uint32_t ssrc, const std::string& cname);
   void bindSsrcs(const std::shared_ptr<ReceiverStream>& receiver, const ReceiverOptions& options);
@@ -107,8 +113,15 @@ class Peer final : public PacketReceiver, public Task, public std::enable_shared
   HeldPackets held_;
   bool closed_ = false;
 
+  TransportArrivals arrivals_;
+  std::atomic<uint32_t> feedbacksSent_{0};
+  std::atomic<uint32_t> feedbacksReceived_{0};
+  std::atomic<uint64_t> packetsReported_{0};
+  std::atomic<uint64_t> packetsReportedLost_{0};
+
   // Of the codec thread.
   int64_t nextReportUs_ = 0;
+  int64_t nextFeedbackUs_ = 0;
   std::vector<std::shared_ptr<ReceiverStream>> askers_;
 };
 

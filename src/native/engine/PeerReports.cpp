@@ -28,6 +28,7 @@ void Peer::run(const Tick& tick) {
   sendNacks(tick.timeUs);
   sendKeyFrameRequests(tick.timeUs);
   askers_.clear();
+  sendTransportFeedback(tick.timeUs);
   if (tick.timeUs < nextReportUs_) return;
   nextReportUs_ = tick.timeUs + kReportIntervalUs / 2 + randomNumber() % kReportIntervalUs;
   sendReports(tick.timeUs);
@@ -77,6 +78,20 @@ void Peer::sendMaximumBitRate() {
   builder.addReceiverReport(own);
   builder.addMaximumBitRate(own, bitRate);
   wire_->sendRtcp(builder.bytes());
+}
+
+void Peer::sendTransportFeedback(int64_t nowUs) {
+  if (nowUs < nextFeedbackUs_ || wire_->extensionIds().transportSequenceNumber == 0) return;
+  nextFeedbackUs_ = nowUs + kFeedbackIntervalUs;
+  const uint32_t own = feedbackSsrc();
+  while (true) {
+    std::array<uint8_t, kMaximumRtpPacketBytes> buffer;
+    RtcpBuilder builder(buffer);
+    builder.addReceiverReport(own);
+    if (!builder.addTransportFeedback(own, arrivals_)) return;
+    ++feedbacksSent_;
+    wire_->sendRtcp(builder.bytes());
+  }
 }
 
 void Peer::sendReports(int64_t nowUs) {

@@ -2,6 +2,9 @@
 
 #include <utility>
 
+#include "Bytes.hpp"
+#include "RtpPacket.hpp"
+
 namespace troupe {
 
 void PeerWire::setSender(std::shared_ptr<PacketSender> sender) {
@@ -22,8 +25,15 @@ HeaderExtensionIds PeerWire::extensionIds() const {
   return extensionIds_;
 }
 
-bool PeerWire::sendRtp(std::span<const uint8_t> packet) {
-  const auto out = sender();
+bool PeerWire::sendRtp(std::span<uint8_t> packet) {
+  std::shared_ptr<PacketSender> out;
+  HeaderExtensionIds ids;
+  {
+    std::lock_guard lock(mutex_);
+    out = sender_;
+    ids = extensionIds_;
+  }
+  if (ids.transportSequenceNumber != 0) stamp(packet, ids);
   const bool sent = out && out->sendRtp(packet.data(), packet.size());
   if (!sent) drops.add(out ? DropReason::sendFailed : DropReason::notWritable);
   return sent;
@@ -34,6 +44,15 @@ bool PeerWire::sendRtcp(std::span<const uint8_t> packet) {
   const bool sent = out && out->sendRtcp(packet.data(), packet.size());
   if (!sent) drops.add(out ? DropReason::sendFailed : DropReason::notWritable);
   return sent;
+}
+
+void PeerWire::stamp(std::span<uint8_t> packet, const HeaderExtensionIds& ids) {
+  RtpPacket parsed;
+  if (RtpPacket::parse(packet, parsed) != RtpParseError::none) return;
+  const auto value = parsed.extension(ids.transportSequenceNumber);
+  if (value.size() < 2) return;
+  const auto at = static_cast<size_t>(value.data() - packet.data());
+  writeU16(&packet[at], nextTransportNumber_.fetch_add(1, std::memory_order_relaxed));
 }
 
 std::shared_ptr<PacketSender> PeerWire::sender() const {

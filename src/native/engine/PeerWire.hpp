@@ -23,17 +23,20 @@ class PeerWire {
   HeaderExtensionIds extensionIds() const;
 
   /** Called with no lock of a stream held, since an in-process wire answers on the same thread. */
-  bool sendRtp(std::span<const uint8_t> packet);
+  /** Writes the transport-wide sequence number into the packet, where it has the extension and that was agreed. */
+  bool sendRtp(std::span<uint8_t> packet);
   bool sendRtcp(std::span<const uint8_t> packet);
 
   DropCounters drops;
 
  private:
   std::shared_ptr<PacketSender> sender() const;
+  void stamp(std::span<uint8_t> packet, const HeaderExtensionIds& ids);
 
   mutable std::mutex mutex_;
   std::shared_ptr<PacketSender> sender_;
   HeaderExtensionIds extensionIds_;
+  std::atomic<uint16_t> nextTransportNumber_{0};
   std::atomic<bool> writable_{false};
 };
 

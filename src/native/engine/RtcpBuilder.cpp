@@ -134,6 +134,22 @@ bool RtcpBuilder::addNack(uint32_t senderSsrc, uint32_t mediaSsrc, std::span<con
   return true;
 }
 
+bool RtcpBuilder::addTransportFeedback(uint32_t senderSsrc, TransportArrivals& arrivals) {
+  constexpr size_t kBefore = kHeaderBytes + 8;
+  if (buffer_.size() - size_ < kBefore) return false;
+  uint32_t mediaSsrc = 0;
+  const size_t bytes = arrivals.take(buffer_.subspan(size_ + kBefore), mediaSsrc);
+  if (bytes == 0) return false;
+  uint8_t* at = buffer_.data() + size_;
+  at[0] = 0x80 | kTransportWideFeedback;
+  at[1] = kRtcpTransportFeedback;
+  writeU16(at + 2, static_cast<uint16_t>((kBefore + bytes) / 4 - 1));
+  writeU32(at + 4, senderSsrc);
+  writeU32(at + 8, mediaSsrc);
+  size_ += kBefore + bytes;
+  return true;
+}
+
 bool RtcpBuilder::addPictureLoss(uint32_t senderSsrc, uint32_t mediaSsrc) {
   uint8_t* at = begin(1, kRtcpPayloadFeedback, kHeaderBytes + 8);
   if (at == nullptr) return false;

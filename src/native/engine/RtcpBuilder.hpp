@@ -7,6 +7,7 @@
 #include <string_view>
 
 #include "RtcpTypes.hpp"
+#include "TransportFeedback.hpp"
 
 namespace troupe {
 
@@ -22,6 +23,8 @@ class RtcpBuilder {
   bool addBye(uint32_t ssrc, std::string_view reason = {});
   /** `sequenceNumbers` in ascending order (modulo 2^16). */
   bool addNack(uint32_t senderSsrc, uint32_t mediaSsrc, std::span<const uint16_t> sequenceNumbers);
+  /** A message about packets of `arrivals` that were not reported yet; false when there are none or they do not fit. */
+  bool addTransportFeedback(uint32_t senderSsrc, TransportArrivals& arrivals);
   bool addPictureLoss(uint32_t senderSsrc, uint32_t mediaSsrc);
   bool addFullIntraRequest(uint32_t senderSsrc, uint32_t mediaSsrc, uint8_t command);
   /** What a sender may use, in bit/s (draft-alvestrand-rmcat-remb-03); it holds for all that it sends. */

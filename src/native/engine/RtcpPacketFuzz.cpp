@@ -15,6 +15,10 @@ class Toucher : public RtcpVisitor {
   void onReportBlock(uint32_t, const ReportBlock& block) override { events += block.cumulativeLost > 0 ? 1 : 2; }
   void onCname(uint32_t, std::string_view text) override { touch(text); }
   void onBye(uint32_t, std::string_view text) override { touch(text); }
+  void onTransportFeedback(uint32_t, const TransportFeedback& feedback) override {
+    test::require(feedback.receivedCount <= feedback.packetCount);
+    events += 1;
+  }
   void onNack(uint32_t, uint32_t, uint16_t) override { events += 1; }
 
   size_t events = 0;

@@ -1,6 +1,7 @@
 #include "RtcpParser.hpp"
 
 #include "Bytes.hpp"
+#include "TransportFeedback.hpp"
 
 namespace troupe {
 
@@ -90,7 +91,15 @@ Outcome parseBye(uint8_t count, Bytes body, RtcpVisitor& visitor) {
   return Outcome::told;
 }
 
+Outcome parseTransportWideFeedback(Bytes body, RtcpVisitor& visitor) {
+  const auto feedback = readTransportFeedback(body);
+  if (!feedback) return Outcome::malformed;
+  visitor.onTransportFeedback(readU32(&body[0]), *feedback);
+  return Outcome::told;
+}
+
 Outcome parseTransportFeedback(uint8_t format, Bytes body, RtcpVisitor& visitor) {
+  if (format == kTransportWideFeedback) return parseTransportWideFeedback(body, visitor);
   if (format != kGenericNack) return Outcome::skipped;
   if (body.size() < 8) return Outcome::malformed;
   const uint32_t sender = readU32(&body[0]);

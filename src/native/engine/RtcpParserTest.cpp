@@ -165,7 +165,7 @@ TEST_CASE("packets that lie about their contents are malformed") {
 }
 
 TEST_CASE("unknown RTCP types and formats are skipped, and what follows is told") {
-  std::vector<uint8_t> bytes{0x80, 207, 0, 1, 1, 2, 3, 4, 0x8f, 205, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2};
+  std::vector<uint8_t> bytes{0x80, 207, 0, 1, 1, 2, 3, 4, 0x8e, 205, 0, 2, 0, 0, 0, 1, 0, 0, 0, 2};
   std::array<uint8_t, 100> buffer{};
   RtcpBuilder builder(buffer);
   builder.addPictureLoss(1, 2);

@@ -29,6 +29,18 @@ struct ReportBlock {
   bool operator==(const ReportBlock&) const = default;
 };
 
+/** What a receiver says of all packets of a transport in a row (draft-holmer-rmcat-transport-wide-cc-extensions-01). */
+struct TransportFeedback {
+  uint16_t baseSequenceNumber = 0;
+  uint16_t packetCount = 0;
+  /** Of those the ones that came. */
+  uint32_t receivedCount = 0;
+  /** Counts its sender's messages. */
+  uint8_t feedbackCount = 0;
+
+  bool operator==(const TransportFeedback&) const = default;
+};
+
 struct SenderInfo {
   /** 32.32 fixed point, seconds since 1900. */
   uint64_t ntpTime = 0;

@@ -19,6 +19,7 @@ class RtcpVisitor {
   virtual void onBye(uint32_t /*ssrc*/, std::string_view /*reason*/) {}
   /** For each sequence number that a generic NACK asks for. */
   virtual void onNack(uint32_t /*senderSsrc*/, uint32_t /*mediaSsrc*/, uint16_t /*sequenceNumber*/) {}
+  virtual void onTransportFeedback(uint32_t /*senderSsrc*/, const TransportFeedback& /*feedback*/) {}
   virtual void onPictureLoss(uint32_t /*senderSsrc*/, uint32_t /*mediaSsrc*/) {}
   virtual void onFullIntraRequest(uint32_t /*senderSsrc*/, uint32_t /*mediaSsrc*/, uint8_t /*command*/) {}
 };

@@ -121,6 +121,15 @@ struct InboundStats {
   int64_t lastPacketUs = 0;
 };
 
+/** Transport-wide feedback of one peer, both ways. */
+struct TransportFeedbackStats {
+  uint32_t messagesSent = 0;
+  uint32_t messagesReceived = 0;
+  /** What the far side said of our packets; one that comes late may have been told as lost before. */
+  uint64_t packetsReported = 0;
+  uint64_t packetsReportedLost = 0;
+};
+
 struct OutboundStats {
   uint32_t sender = 0;
   uint32_t ssrc = 0;
