@@ -33,6 +33,11 @@ export interface TransportOptions {
   /** For TURN over TLS: authorities in PEM in place of the system's, or any certificate at all (for tests only). */
   tls?: { certificateAuthorities?: string; insecure?: boolean };
   /**
+   * Whether packets say how a network should treat them (DSCP, RFC 8837): audio and RTCP EF, video AF42, data channels
+   * and DTLS nothing. True when left out.
+   */
+  dscp?: boolean;
+  /**
    * For DTLS, in PEM: a certificate and its private key, of ECDSA (P-256, P-384, P-521) or RSA (2048 bits or more). When
    * left out one of ECDSA that the process makes once.
    */

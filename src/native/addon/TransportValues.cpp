@@ -150,6 +150,7 @@ transport::TransportOptions readOptions(const Napi::Object& object) {
     options.tls.certificateAuthorities = readText(tls.As<Napi::Object>(), "certificateAuthorities");
     options.tls.insecure = readFlag(tls.As<Napi::Object>(), "insecure", false);
   }
+  options.dscp = readFlag(object, "dscp", true);
   readCertificate(object, options);
   std::array<uint16_t, 2> range{};
   size_t index = 0;

@@ -77,7 +77,7 @@ bool ForwardedStream::onPacket(const TappedPacket& tapped) {
     size = std::min(written.size(), buffer.size());
     std::memcpy(buffer.data(), written.data(), size);
   }
-  wire_->sendRtp(std::span(buffer).first(size));
+  wire_->sendRtp(std::span(buffer).first(size), options_.clockRate == kVideoClockRate);
   return false;
 }
 
@@ -112,7 +112,7 @@ std::optional<ForwardedStream::Missing> ForwardedStream::onNack(uint16_t sequenc
     if (size == 0) return missingAtSource(sequenceNumber);
     std::memcpy(buffer.data(), packet.data(), size);
   }
-  wire_->sendRtp(std::span(buffer).first(size));
+  wire_->sendRtp(std::span(buffer).first(size), options_.clockRate == kVideoClockRate);
   return std::nullopt;
 }
 

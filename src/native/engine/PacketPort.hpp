@@ -22,6 +22,8 @@ class PacketSender {
   virtual ~PacketSender() = default;
   /** False when the packet was not sent (not connected yet, or the socket refused it); it is counted there. */
   virtual bool sendRtp(const uint8_t* data, size_t size) = 0;
+  /** As sendRtp, for packets of video, where a network may treat those otherwise. */
+  virtual bool sendVideoRtp(const uint8_t* data, size_t size) { return sendRtp(data, size); }
   virtual bool sendRtcp(const uint8_t* data, size_t size) = 0;
 };
 

@@ -25,7 +25,7 @@ HeaderExtensionIds PeerWire::extensionIds() const {
   return extensionIds_;
 }
 
-bool PeerWire::sendRtp(std::span<uint8_t> packet) {
+bool PeerWire::sendRtp(std::span<uint8_t> packet, bool isVideo) {
   std::shared_ptr<PacketSender> out;
   HeaderExtensionIds ids;
   {
@@ -34,7 +34,8 @@ bool PeerWire::sendRtp(std::span<uint8_t> packet) {
     ids = extensionIds_;
   }
   if (ids.transportSequenceNumber != 0) stamp(packet, ids);
-  const bool sent = out && out->sendRtp(packet.data(), packet.size());
+  const bool sent = out && (isVideo ? out->sendVideoRtp(packet.data(), packet.size())
+                                    : out->sendRtp(packet.data(), packet.size()));
   if (!sent) drops.add(out ? DropReason::sendFailed : DropReason::notWritable);
   return sent;
 }

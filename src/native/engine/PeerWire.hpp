@@ -24,7 +24,7 @@ class PeerWire {
 
   /** Called with no lock of a stream held, since an in-process wire answers on the same thread. */
   /** Writes the transport-wide sequence number into the packet, where it has the extension and that was agreed. */
-  bool sendRtp(std::span<uint8_t> packet);
+  bool sendRtp(std::span<uint8_t> packet, bool isVideo = false);
   bool sendRtcp(std::span<const uint8_t> packet);
 
   DropCounters drops;

@@ -108,7 +108,7 @@ class HostilePeer final : private IceListener, private DtlsListener, private Sct
   bool damagesNow() const { return options_.damagesHandshake || srtp_ != nullptr; }
 
   Mangler::Send sender() {
-    return [this](const uint8_t* data, size_t size) { ice_.send(data, size); };
+    return [this](const uint8_t* data, size_t size) { ice_.send(data, size, 0); };
   }
 
   std::vector<uint8_t> randomBytes(uint8_t first, size_t size) {
@@ -206,7 +206,7 @@ class HostilePeer final : private IceListener, private DtlsListener, private Sct
   }
 
   bool sendDtls(const uint8_t* data, size_t size) override {
-    if (!damagesNow()) return ice_.send(data, size);
+    if (!damagesNow()) return ice_.send(data, size, 0);
     datagrams_.pass(data, size);
     return true;
   }

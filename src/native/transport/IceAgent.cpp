@@ -335,9 +335,14 @@ void IceAgent::onSilence() {
 
 bool IceAgent::mayFail() const { return hasRestarted_ || remoteUfrag_.empty() || !(hasHadPath_ || receiveContext_); }
 
-bool IceAgent::send(const uint8_t* data, size_t size) {
+bool IceAgent::send(const uint8_t* data, size_t size, int dscp) {
   std::lock_guard lock(sendMutex_);
   if (!agent_) return false;
+  if (dscp != dscp_) {
+    // The library sends by sockets alone: they are told when the kind of packet changes, which audio alone never does.
+    dscp_ = dscp;
+    nice_agent_set_stream_tos(agent_, stream_, dscp << 2);
+  }
   if (path_.isSet()) return path_.send(data, size);
   return nice_agent_send(agent_, stream_, kComponent, static_cast<guint>(size),
                          reinterpret_cast<const gchar*>(data)) == static_cast<gint>(size);

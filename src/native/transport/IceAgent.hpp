@@ -68,7 +68,7 @@ class IceAgent {
   void close();
 
   /** From any thread. False when nothing was sent. */
-  bool send(const uint8_t* data, size_t size);
+  bool send(const uint8_t* data, size_t size, int dscp);
 
   struct SelectedPair {
     std::string local;
@@ -153,7 +153,9 @@ class IceAgent {
   /** When the checks began that run now, or something came last, whichever is later. */
   int64_t lastSignUs_ = 0;
   IoTimer silence_;
-  /** Also guards agent_ and path_ against their end. */
+  /** What the sockets put on what they send now, by the code points of RFC 2474. */
+  int dscp_ = 0;
+  /** Also guards agent_ and path_ against their end, and dscp_. */
   std::mutex sendMutex_;
 };
 

@@ -56,13 +56,13 @@ void IceConnection::close() {
   current_->agent.close();
 }
 
-bool IceConnection::send(const uint8_t* data, size_t size) {
+bool IceConnection::send(const uint8_t* data, size_t size, int dscp) {
   std::shared_ptr<Path> path;
   {
     std::lock_guard lock(currentMutex_);
     path = current_;
   }
-  return path->agent.send(data, size);
+  return path->agent.send(data, size, dscp);
 }
 
 void IceConnection::onLocalCandidate(const Path& path, const std::string& candidate) {

@@ -45,7 +45,7 @@ class IceConnection {
   void close();
 
   /** From any thread. False when nothing was sent. */
-  bool send(const uint8_t* data, size_t size);
+  bool send(const uint8_t* data, size_t size, int dscp);
 
   /** Of the path that datagrams take. */
   const IceAgent& agent() const { return current_->agent; }

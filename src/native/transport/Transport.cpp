@@ -18,6 +18,10 @@ constexpr int64_t kConsentDeadlineMs = 20'000;
 constexpr size_t kMaximumPacketBytes = 1500;
 constexpr size_t kMaximumEarlyPackets = 32;
 constexpr size_t kMaximumEarlyCandidates = 64;
+// RFC 8837, section 5: audio and interactive video of medium priority, data of low priority.
+constexpr int kAudioDscp = 46;
+constexpr int kVideoDscp = 36;
+constexpr int kDataDscp = 0;
 constexpr size_t kMaximumUntakenBytes = 2 * 1024 * 1024;
 
 bool isNotLoopback(const std::string& address) { return !address.starts_with("127.") && address != "::1"; }
@@ -28,6 +32,7 @@ Transport::Transport(IoThread& thread, const TransportOptions& options, Transpor
     : thread_(thread),
       listener_(&listener),
       controlling_(options.controlling),
+      usesDscp_(options.dscp),
       ice_(thread, options, *this),
       dtls_(std::make_unique<DtlsEndpoint>(thread, options.certificate ? options.certificate : Certificate::ofProcess(),
                                            static_cast<DtlsListener&>(*this))),
@@ -241,13 +246,19 @@ void Transport::onConnectDeadline() {
   setState(TransportState::failed, hasPath ? "the DTLS handshake did not end in time" : ice);
 }
 
-bool Transport::sendRtp(const uint8_t* data, size_t size) { return sendProtected(data, size, &SrtpSession::protectRtp); }
-
-bool Transport::sendRtcp(const uint8_t* data, size_t size) {
-  return sendProtected(data, size, &SrtpSession::protectRtcp);
+bool Transport::sendRtp(const uint8_t* data, size_t size) {
+  return sendProtected(data, size, &SrtpSession::protectRtp, kAudioDscp);
 }
 
-bool Transport::sendProtected(const uint8_t* data, size_t size, Protect protect) {
+bool Transport::sendVideoRtp(const uint8_t* data, size_t size) {
+  return sendProtected(data, size, &SrtpSession::protectRtp, kVideoDscp);
+}
+
+bool Transport::sendRtcp(const uint8_t* data, size_t size) {
+  return sendProtected(data, size, &SrtpSession::protectRtcp, kAudioDscp);
+}
+
+bool Transport::sendProtected(const uint8_t* data, size_t size, Protect protect, int dscp) {
   if (!writable_.load(std::memory_order_acquire)) {
     drops_.count(Drop::notWritable);
     return false;
@@ -262,11 +273,11 @@ bool Transport::sendProtected(const uint8_t* data, size_t size, Protect protect)
     drops_.count(Drop::sendFailed);
     return false;
   }
-  return sendDatagram(buffer.data(), size);
+  return sendDatagram(buffer.data(), size, dscp);
 }
 
-bool Transport::sendDatagram(const uint8_t* data, size_t size) {
-  if (!ice_.send(data, size)) {
+bool Transport::sendDatagram(const uint8_t* data, size_t size, int dscp) {
+  if (!ice_.send(data, size, usesDscp_ ? dscp : kDataDscp)) {
     drops_.count(Drop::sendFailed);
     packetsDiscarded_.fetch_add(1, std::memory_order_relaxed);
     bytesDiscarded_.fetch_add(size, std::memory_order_relaxed);
@@ -363,7 +374,7 @@ void Transport::onSelectedPair() {
   earlierPairs_ = traffic();
 }
 
-bool Transport::sendDtls(const uint8_t* data, size_t size) { return sendDatagram(data, size); }
+bool Transport::sendDtls(const uint8_t* data, size_t size) { return sendDatagram(data, size, kDataDscp); }
 
 void Transport::onDtlsConnected(const SrtpKeys& keys) {
   if (!keys.profile.empty()) {

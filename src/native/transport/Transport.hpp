@@ -86,6 +86,7 @@ class Transport final : public PacketSender,
   void close();
 
   bool sendRtp(const uint8_t* data, size_t size) override;
+  bool sendVideoRtp(const uint8_t* data, size_t size) override;
   bool sendRtcp(const uint8_t* data, size_t size) override;
 
  private:
@@ -102,14 +103,14 @@ class Transport final : public PacketSender,
   void updateConnected();
   void setState(TransportState state, const std::string& reason);
   void setWritable(bool writable);
-  bool sendProtected(const uint8_t* data, size_t size, Protect protect);
+  bool sendProtected(const uint8_t* data, size_t size, Protect protect, int dscp);
   void receiveProtected(uint8_t* data, size_t size, PacketKind kind, int64_t arrivalUs);
   void holdEarlyPacket(const uint8_t* data, size_t size, PacketKind kind, int64_t arrivalUs);
   void onConnectDeadline();
   void watchNetwork();
   void onNetworkChanged();
   void addUntaken(size_t messageBytes);
-  bool sendDatagram(const uint8_t* data, size_t size);
+  bool sendDatagram(const uint8_t* data, size_t size, int dscp);
   Traffic traffic() const;
   void fillDtls(TransportStats& stats) const;
   void fillIce(TransportStats& stats) const;
@@ -145,6 +146,7 @@ class Transport final : public PacketSender,
   IoThread& thread_;
   TransportListener* listener_;
   const bool controlling_;
+  const bool usesDscp_;
   IceConnection ice_;
   std::unique_ptr<DtlsEndpoint> dtls_;
   std::unique_ptr<DataChannels> channels_;

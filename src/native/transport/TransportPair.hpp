@@ -146,10 +146,10 @@ class TransportPair {
   std::shared_ptr<Transport> left;
   std::shared_ptr<Transport> right;
 
-  explicit TransportPair(TransportOptions leftOptions = {}) {
+  explicit TransportPair(TransportOptions leftOptions = {}, const TransportOptions& rightOptions = {}) {
     leftOptions.controlling = true;
     leftThread.invoke([&] { left = std::make_shared<Transport>(leftThread, leftOptions, leftEnd); });
-    rightThread.invoke([&] { right = std::make_shared<Transport>(rightThread, TransportOptions{}, rightEnd); });
+    rightThread.invoke([&] { right = std::make_shared<Transport>(rightThread, rightOptions, rightEnd); });
     attach(leftThread, *left, leftEnd);
     attach(rightThread, *right, rightEnd);
   }

@@ -52,6 +52,8 @@ struct TransportOptions {
   bool iceTcp = false;
   /** For TURN over TLS. */
   TlsTrust tls;
+  /** Whether packets say how a network should treat them (RFC 8837); else all ask for nothing. */
+  bool dscp = true;
   /** For DTLS; that of the process when null. */
   std::shared_ptr<const Certificate> certificate;
   uint16_t minimumPort = 0;
