@@ -124,7 +124,6 @@ size_t writeTransportFeedback(const ArrivalRun& run, std::span<uint8_t> room, si
   const auto symbols = std::span(statuses.symbols).first(statuses.count);
 
   size_t size = kFixedBytes;
-  size_t deltaBytes = 0;
   std::array<uint16_t, kMaximumTold> chunks;
   size_t chunkCount = 0;
   while (told < symbols.size()) {
@@ -137,7 +136,6 @@ size_t writeTransportFeedback(const ArrivalRun& run, std::span<uint8_t> room, si
     chunks[chunkCount++] = chunk;
     told += taken;
     size += added;
-    deltaBytes += added - 2;
   }
   if (told == 0) return 0;
 
