@@ -119,11 +119,13 @@ export class ScriptedCaller {
     return this.#answers.shift()!;
   }
 
-  /** Says `line`, and waits for the answer to it. */
+  /** Says `line`, once the bot is silent, and waits for the answer to it. */
   async ask(line: string): Promise<Answer> {
-    this.#answers.length = 0;
+    await this.#until("the bot's silence", () => !this.#ears.hearing);
     this.#heardByBot = [];
     await this.say(line);
+    // What was understood while the line was said is the rest of what came before.
+    this.#answers.length = 0;
     const text = await this.listen();
     return { text, heardByBot: this.#heardByBot.join(" ") };
   }
