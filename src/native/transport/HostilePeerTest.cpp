@@ -1,5 +1,8 @@
 #include <doctest/doctest.h>
 
+#include <chrono>
+#include <thread>
+
 #include <future>
 #include <memory>
 
@@ -72,7 +75,12 @@ void attackBesideGoodPair(const HostilePeer::Options& options, bool isLetIn, Hos
   good.rightEnd.waitFor([&] { return good.rightEnd.rtp.size() == kSteps && good.rightEnd.messages.size() == kSteps; });
   for (size_t i = 0; i < kSteps; ++i) CHECK(good.rightEnd.messages[i].data[0] == static_cast<uint8_t>(i));
   CHECK(good.rightEnd.is(TransportState::connected));
-  CHECK(victim.stats().traffic.packetsReceived > 0);
+  // Its path may come up only after a quick machine has carried all of the good pair's packets.
+  const auto limit = std::chrono::steady_clock::now() + kHangLimit;
+  while (victim.stats().traffic.packetsReceived == 0) {
+    REQUIRE(std::chrono::steady_clock::now() < limit);
+    std::this_thread::sleep_for(std::chrono::milliseconds{20});
+  }
   hostileThread.invoke([&] {
     hostile->close();
     hostile.reset();
