@@ -13,7 +13,6 @@ afterEach(() => {
 });
 
 afterAll(() => {
-  nodeDataChannel.cleanup();
   Engine.stop();
 });
 

@@ -23,7 +23,6 @@ function openHandles(): [kind: string, count: number][] {
 }
 
 afterAll(() => {
-  nodeDataChannel.cleanup();
   Engine.stop();
 });
 
