@@ -33,6 +33,17 @@ describe("a server", () => {
     });
   });
 
+  it("is stopped also when onStop fails, which stop() tells", async () => {
+    const failing = await AudioConnectorServer.start({
+      port: 0,
+      onStop: () => Promise.reject(new Error("no")),
+    });
+    let stopped = false;
+    failing.on("stopped", () => (stopped = true));
+    await expect(failing.stop()).rejects.toThrow("no");
+    expect([stopped, failing.running, failing.listenerCount("stopped")]).toEqual([true, false, 0]);
+  });
+
   it("says which port is taken, and frees its own when onStart fails", async () => {
     const { port } = await start();
     await expect(AudioConnectorServer.start({ port })).rejects.toMatchObject({ code: "SIGNALLING_FAILED" });

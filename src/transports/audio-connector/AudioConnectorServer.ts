@@ -129,7 +129,7 @@ export class AudioConnectorServer extends TypedEvents<AudioConnectorServerEvents
 
   /**
    * Takes no more calls, lets what is queued be played for at most `drainMs` (5000 when left out), and ends the calls.
-   * Resolves once `onStop` is done.
+   * Resolves once `onStop` is done; rejects with what it throws, when all else has ended.
    */
   stop(options: { drainMs?: number } = {}): Promise<void> {
     this.#stopping ??= this.#stop(options.drainMs ?? DRAIN_MS);
@@ -162,9 +162,12 @@ export class AudioConnectorServer extends TypedEvents<AudioConnectorServerEvents
     for (const client of this.#sockets.clients) client.terminate();
     this.#http.closeAllConnections();
     await closed;
-    await this.#settings.onStop?.();
-    this.emit("stopped");
-    this.removeAllListeners();
+    try {
+      await this.#settings.onStop?.();
+    } finally {
+      this.emit("stopped");
+      this.removeAllListeners();
+    }
   }
 
   async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
