@@ -8,6 +8,7 @@
 #include <optional>
 #include <utility>
 
+#include "ConsentRevocation.hpp"
 #include "IceServerUrl.hpp"
 #include "LocalAddresses.hpp"
 
@@ -199,6 +200,7 @@ void IceAgent::prepareSockets() {
   for (guint i = 0; i < sockets->len; ++i) {
     auto* socket = static_cast<GSocket*>(g_ptr_array_index(sockets, i));
     g_socket_set_option(socket, SOL_SOCKET, SO_RCVBUF, kReceiveBufferBytes, nullptr);
+    if (g_socket_get_socket_type(socket) == G_SOCKET_TYPE_DATAGRAM) dropConsentRevocations(g_socket_get_fd(socket));
     if (!receiveContext_) continue;
     watchedSockets_.push_back(g_socket_get_fd(socket));
     thread_.sockets().add(watchedSockets_.back(), [this, descriptor = watchedSockets_.back()] { return readSocket(descriptor); });
