@@ -1,7 +1,9 @@
 #include "DirectPath.hpp"
 
 #include <netinet/in.h>
+#include <sys/uio.h>
 
+#include <array>
 #include <cerrno>
 #include <cstring>
 #include <utility>
@@ -56,11 +58,27 @@ void DirectPath::clear() {
   socket_ = nullptr;
 }
 
-bool DirectPath::send(const uint8_t* data, size_t size) const {
-  const auto* to = reinterpret_cast<const sockaddr*>(&remote_);
+bool DirectPath::send(const uint8_t* data, size_t size, int dscp) const {
+  iovec part{const_cast<uint8_t*>(data), size};
+  msghdr message{};
+  message.msg_name = const_cast<sockaddr_storage*>(&remote_);
+  message.msg_namelen = remoteBytes_;
+  message.msg_iov = &part;
+  message.msg_iovlen = 1;
+  // With each packet: the socket's own mark would have to be changed between two kinds of packets.
+  const int trafficClass = dscp << 2;
+  alignas(cmsghdr) std::array<uint8_t, CMSG_SPACE(sizeof trafficClass)> control{};
+  message.msg_control = control.data();
+  message.msg_controllen = control.size();
+  cmsghdr* mark = CMSG_FIRSTHDR(&message);
+  const bool isIpv6 = remote_.ss_family == AF_INET6;
+  mark->cmsg_level = isIpv6 ? IPPROTO_IPV6 : IPPROTO_IP;
+  mark->cmsg_type = isIpv6 ? IPV6_TCLASS : IP_TOS;
+  mark->cmsg_len = CMSG_LEN(sizeof trafficClass);
+  std::memcpy(CMSG_DATA(mark), &trafficClass, sizeof trafficClass);
   ssize_t sent;
   do {
-    sent = sendto(descriptor_, data, size, MSG_DONTWAIT | MSG_NOSIGNAL, to, remoteBytes_);
+    sent = sendmsg(descriptor_, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
   } while (sent < 0 && errno == EINTR);
   return sent == static_cast<ssize_t>(size);
 }

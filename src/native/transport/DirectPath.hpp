@@ -29,7 +29,8 @@ class DirectPath {
   bool isSet() const { return socket_ != nullptr; }
   bool isSocket(int socket) const { return socket_ != nullptr && descriptor_ == socket; }
 
-  bool send(const uint8_t* data, size_t size) const;
+  /** `dscp`: what the packet is marked with for the network (RFC 8837), 0 to 63. */
+  bool send(const uint8_t* data, size_t size, int dscp) const;
 
   enum class Next { media, other, nothing };
   /**

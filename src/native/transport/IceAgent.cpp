@@ -233,6 +233,7 @@ void IceAgent::takeDirectPath() {
 }
 
 void IceAgent::leaveDirectPath() {
+  if (!receiveContext_) return;
   std::lock_guard lock(sendMutex_);
   path_.clear();
 }
@@ -340,12 +341,12 @@ bool IceAgent::mayFail() const { return hasRestarted_ || remoteUfrag_.empty() ||
 bool IceAgent::send(const uint8_t* data, size_t size, int dscp) {
   std::lock_guard lock(sendMutex_);
   if (!agent_) return false;
+  if (path_.isSet()) return path_.send(data, size, dscp);
   if (dscp != dscp_) {
     // The library sends by sockets alone: they are told when the kind of packet changes, which audio alone never does.
     dscp_ = dscp;
     nice_agent_set_stream_tos(agent_, stream_, dscp << 2);
   }
-  if (path_.isSet()) return path_.send(data, size);
   return nice_agent_send(agent_, stream_, kComponent, static_cast<guint>(size),
                          reinterpret_cast<const gchar*>(data)) == static_cast<gint>(size);
 }
