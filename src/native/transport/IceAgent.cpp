@@ -432,8 +432,8 @@ bool IceAgent::isPathLost(const std::vector<std::string>& machineAddresses) cons
   NiceCandidate* local = nullptr;
   NiceCandidate* remote = nullptr;
   if (!nice_agent_get_selected_pair(agent_, stream_, kComponent, &local, &remote)) return false;
-  // The way to a relay is not told: each of the addresses may be the one.
-  if (local->type == NICE_CANDIDATE_TYPE_RELAYED) return !std::all_of(addresses_.begin(), addresses_.end(), isThere);
+  // The way to a relay is not told. As long as one of the addresses is there it may be the one; else consent tells.
+  if (local->type == NICE_CANDIDATE_TYPE_RELAYED) return std::none_of(addresses_.begin(), addresses_.end(), isThere);
   std::array<gchar, NICE_ADDRESS_STRING_LEN> base{};
   nice_address_to_string(&local->base_addr, base.data());
   return !isThere(base.data());

@@ -92,7 +92,7 @@ void Transport::onNetworkChanged() {
   knownAddresses_ = std::move(addresses);
   const bool hasWayOut = std::any_of(knownAddresses_.begin(), knownAddresses_.end(), isNotLoopback);
   if (!hasWayOut) return;
-  if (isLost && !isPathLost_) {
+  if (isLost && !isPathLost_ && state_ != TransportState::failed) {
     isPathLost_ = true;
     onIceState(IceState::interrupted);
   }
