@@ -42,7 +42,8 @@ void SocketPoll::add(int socket, Readable readable) {
   epoll_event event{};
   event.events = EPOLLIN;
   event.data.fd = socket;
-  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, socket, &event) == 0) watches_[socket] = {std::move(readable)};
+  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, socket, &event) != 0) throw std::runtime_error("a socket cannot be watched");
+  watches_[socket] = std::make_shared<Watch>(Watch{std::move(readable)});
 }
 
 void SocketPoll::remove(int socket) {
@@ -93,12 +94,13 @@ bool SocketPoll::dispatchReady() {
     const int socket = events[static_cast<size_t>(i)].data.fd;
     const auto found = watches_.find(socket);
     if (found == watches_.end()) continue;
-    Watch& watch = found->second;
-    const Read read = watch.readable();
+    // It may remove itself while it reads.
+    const std::shared_ptr<Watch> watch = found->second;
+    const Read read = watch->readable();
     isMediaAlone = isMediaAlone && read == Read::media;
     if (read != Read::nothing) {
-      watch.emptyInARow = 0;
-    } else if (++watch.emptyInARow > kMaximumEmptyInARow) {
+      watch->emptyInARow = 0;
+    } else if (++watch->emptyInARow > kMaximumEmptyInARow) {
       remove(socket);
     }
   }

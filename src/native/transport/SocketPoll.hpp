@@ -5,6 +5,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <memory>
 #include <unordered_map>
 #include <vector>
 
@@ -37,6 +38,7 @@ class SocketPoll {
   /** On the thread that runs the loop, before it does. */
   void enter();
 
+  /** @throws std::runtime_error when the system watches no more of them. */
   void add(int socket, Readable readable);
   /** Before the socket is closed. */
   void remove(int socket);
@@ -58,7 +60,7 @@ class SocketPoll {
 
   int epoll_;
   GMainContext* const context_;
-  std::unordered_map<int, Watch> watches_;
+  std::unordered_map<int, std::shared_ptr<Watch>> watches_;
   /** The loop's, and epoll's behind them. */
   std::vector<pollfd> polled_;
   int64_t lastWakeUs_ = 0;
