@@ -124,7 +124,11 @@ export async function until(
 }
 
 /** Sends a message and waits for the same one to come back. */
-export async function echoes(channel: TransportChannel, message: string | Uint8Array): Promise<void> {
+export async function echoes(
+  channel: TransportChannel,
+  message: string | Uint8Array,
+  withinMs = WAIT_MS,
+): Promise<void> {
   const wanted = Buffer.from(message);
   const isText = typeof message === "string";
   const back = Promise.withResolvers<void>();
@@ -133,7 +137,7 @@ export async function echoes(channel: TransportChannel, message: string | Uint8A
   });
   const timer = setTimeout(
     () => back.reject(new Error(`${channel.label}: ${wanted.length} bytes did not come back`)),
-    WAIT_MS,
+    withinMs,
   );
   try {
     await until(`${channel.label} opens`, () => channel.state === "open");
