@@ -5,7 +5,7 @@
 // node scripts/setup.mjs [--for run|test|ci|release] [--quiet]
 import { spawnSync } from "node:child_process";
 import { createHash } from "node:crypto";
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -96,11 +96,18 @@ function installNpmPackages() {
   const digest = digestOf(["package.json", "package-lock.json"]);
   if (isStamped(stamp, digest)) return { skipped: true };
   say("npm packages: installing");
+  // npm takes an install that was cut off for a whole one.
+  const begun = join(root, "node_modules", ".troupe-installing");
+  if (existsSync(begun)) rmSync(join(root, "node_modules"), { recursive: true });
+  mkdirSync(join(root, "node_modules"), { recursive: true });
+  writeFileSync(begun, "");
   const outcome = run(
     ["npm", "install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"],
     "run: npm install --no-save",
   );
-  if (!outcome.failure) writeFileSync(stamp, digest);
+  if (outcome.failure) return outcome;
+  rmSync(begun, { force: true });
+  writeFileSync(stamp, digest);
   return outcome;
 }
 
