@@ -87,6 +87,15 @@ describe("the network option", () => {
     expect(server.requested("trickle").map(({ final }) => final)).toEqual([true]);
   });
 
+  it.each<NetworkOptions>([{ interfaces: ["no-such-one"] }, { addressRanges: ["203.0.113.0/24"] }])(
+    "takes no other address where none passes %j",
+    async (network) => {
+      await expect(joinSora(network)).rejects.toThrow(
+        "No address of this machine is on the interfaces and in the ranges given",
+      );
+    },
+  );
+
   it("means the same in a LiveKit room", async () => {
     const server = await FakeLiveKit.start();
     closers.push(() => server.close());

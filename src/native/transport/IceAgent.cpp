@@ -188,6 +188,8 @@ void IceAgent::readCredentials() {
 }
 
 void IceAgent::gather() {
+  // The library would take every address then.
+  if (addresses_.empty()) throw InvalidParameters("No address of this machine is on the interfaces and in the ranges given");
   if (!nice_agent_gather_candidates(agent_, stream_)) {
     throw InvalidParameters("No UDP socket could be opened on the local addresses and ports given");
   }
