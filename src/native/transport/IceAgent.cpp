@@ -24,10 +24,10 @@ constexpr guint kFirstRetransmissionMs = 200;
 // Checks grow rare as they stay unanswered. Where nothing at all came for so long they begin anew, which costs those
 // that are on their way: no round trip may take longer.
 constexpr int64_t kSilenceMs = 2'000;
-// A window of SCTP comes in one burst; the usual default holds 90 datagrams. The kernel may allow less.
 constexpr size_t kMaximumMediaBytes = 2048;
 // So many of one socket before the others have their turn.
 constexpr int kMediaPerTurn = 16;
+// A window of SCTP comes in one burst; the usual default holds 90 datagrams. The kernel may allow less.
 constexpr int kReceiveBufferBytes = 1024 * 1024;
 
 bool hasRelays(const std::vector<IceServer>& servers) {
