@@ -1,15 +1,16 @@
 #!/usr/bin/env bash
-# Builds the C++ fuzz targets with clang and runs each for SECONDS (60 when left out), one more at a time than there are
-# cores.
+# Builds the C++ fuzz targets with clang and runs each for SECONDS (60 when left out), three a core at a time.
 #
-#   scripts/fuzz.sh [SECONDS]
+#   scripts/fuzz.sh [SECONDS [TARGET...]]
 #
+# Without targets all of them, which are src/native/**/*Fuzz.cpp.
 # A target starts from the files in test/fuzz/corpus/<target>. Ends with 1 when a target crashes, hangs, leaks, or
 # when there is none; the input that did it lies in build/fuzz/findings. TROUPE_JOBS: compile jobs (one a core when unset).
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 seconds=${1:-60}
+chosen=("${@:2}")
 folder=build/fuzz
 cmake -S . -B "$folder" -DCMAKE_BUILD_TYPE=RelWithDebInfo -DTROUPE_FUZZ=ON \
   -DCMAKE_C_COMPILER=clang -DCMAKE_CXX_COMPILER=clang++ >/dev/null
@@ -20,6 +21,13 @@ if [ "${#targets[@]}" -eq 0 ]; then
   echo "fuzz: there is no fuzz target" >&2
   exit 1
 fi
+for target in "${chosen[@]}"; do
+  if [[ " ${targets[*]} " != *" $target "* ]]; then
+    echo "fuzz: no target $target; there are ${targets[*]}" >&2
+    exit 1
+  fi
+done
+[ "${#chosen[@]}" -eq 0 ] || targets=("${chosen[@]}")
 
 fuzz_one() {
   local target=$1 log=$2/logs/$1.log
@@ -37,7 +45,7 @@ fuzz_one() {
 }
 export -f fuzz_one
 
-if printf '%s\n' "${targets[@]}" | xargs -P "$(($(nproc) + 1))" -I{} bash -c 'fuzz_one "$@"' fuzz {} "$folder" "$seconds"; then
+if printf '%s\n' "${targets[@]}" | xargs -P "$(($(nproc) * 3))" -I{} bash -c 'fuzz_one "$@"' fuzz {} "$folder" "$seconds"; then
   echo "fuzz: ${#targets[@]} targets passed"
 else
   echo "fuzz: a target failed" >&2
