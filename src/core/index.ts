@@ -8,4 +8,5 @@ export { TypedEvents } from "./events.ts";
 export { randomId, randomSsrc } from "./ids.ts";
 export { configureLogger, type Logger, type LogLevel, logger } from "./logger.ts";
 export { parseOptions } from "./options.ts";
+export { pemCertificates, pemPrivateKey, pemText, pemTextOf } from "./pem.ts";
 export { RateLimit } from "./RateLimit.ts";

@@ -1,8 +1,10 @@
 import { describe, expect, it } from "vitest";
+import { makeEcdsaCertificate } from "../../../test/fixtures/certificate.ts";
 import { TroupeError } from "../../core/index.ts";
 import { SORA_ERROR_CODES, sora, soraErrorCodeOf } from "./index.ts";
 import { parseSoraOptions } from "./options.ts";
 
+const pem = makeEcdsaCertificate();
 const GOOD = { signalingUrls: ["ws://127.0.0.1:5000/signaling"], channelId: "lobby", role: "sendrecv" };
 
 function errorOf(options: unknown): TroupeError {
@@ -58,8 +60,18 @@ describe("sora()", () => {
     ],
     [
       "half a certificate",
-      { tls: { clientCertificate: "PEM" } },
+      { tls: { clientCertificate: pem.certificate } },
       'Expected clientCertificate and clientKey together for sora.tls but received "only clientCertificate" of type string',
+    ],
+    [
+      "a file's name in place of authorities",
+      { tls: { caCertificate: "/etc/ssl/ca.pem" } },
+      "Expected certificates in PEM (their text, not a file's name) for sora.tls.caCertificate but received a text of 15 characters",
+    ],
+    [
+      "a certificate in place of a key",
+      { tls: { clientCertificate: pem.certificate, clientKey: Buffer.from(pem.certificate) } },
+      "Expected a private key in PEM that is not encrypted for sora.tls.clientKey but received an object of type Buffer",
     ],
     [
       "secrets in the proxy's URL",

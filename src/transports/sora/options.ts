@@ -1,6 +1,6 @@
 import { z } from "zod";
 import { jitterBufferSchema } from "../../connection/index.ts";
-import { parseOptions, TroupeError } from "../../core/index.ts";
+import { parseOptions, pemCertificates, pemPrivateKey, TroupeError } from "../../core/index.ts";
 import { type AudioProducer, FrameTransform } from "../../media/index.ts";
 import { networkSchema } from "../../webrtc/index.ts";
 
@@ -153,21 +153,15 @@ const forwardingFilter = z.strictObject(
   { error: (issue) => knownKeys(issue) },
 );
 
-const pem = z
-  .union([z.string().min(1).max(1_000_000), z.instanceof(Uint8Array)], {
-    error: "PEM as a string or bytes",
-  })
-  .optional();
-
 const tls = z.strictObject(
   {
     /** Takes any certificate: for servers of your own under test. False by default. */
     insecure: z.boolean("a boolean").optional(),
     /** Authorities to trust in place of the system's, as PEM. */
-    caCertificate: pem,
+    caCertificate: pemCertificates.optional(),
     /** For servers that ask who we are, as PEM. */
-    clientCertificate: pem,
-    clientKey: pem,
+    clientCertificate: pemCertificates.optional(),
+    clientKey: pemPrivateKey.optional(),
   },
   { error: (issue) => knownKeys(issue) },
 );

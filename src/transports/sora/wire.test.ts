@@ -1,4 +1,5 @@
 import { describe, expect, it } from "vitest";
+import { makeEcdsaCertificate } from "../../../test/fixtures/certificate.ts";
 import { parseSoraOptions } from "./options.ts";
 import { connectMessage, MAXIMUM_MESSAGE_BYTES, parseServerMessage } from "./wire.ts";
 
@@ -91,8 +92,9 @@ describe("connect", () => {
   });
 
   it("keeps what is for the WebSocket alone", () => {
+    const pem = makeEcdsaCertificate();
     const options = {
-      tls: { insecure: true, clientCertificate: "PEM", clientKey: "SECRET" },
+      tls: { insecure: true, clientCertificate: pem.certificate, clientKey: pem.key },
       proxy: { url: "http://proxy.example:3128", username: "me", password: "SECRET" },
     };
     expect(JSON.stringify(sent(options))).toBe(JSON.stringify(sent({})));
