@@ -33,10 +33,10 @@ export interface TransportOptions {
   /** For TURN over TLS: authorities in PEM in place of the system's, or any certificate at all (for tests only). */
   tls?: { certificateAuthorities?: string; insecure?: boolean };
   /**
-   * Whether packets say how a network should treat them (DSCP, RFC 8837): audio and RTCP EF, video AF42, data channels
-   * and DTLS nothing. True when left out.
+   * How packets ask the network to treat them, by kind: code points (RFC 2474), 0 to 63. When left out as RFC 8837 has
+   * it: audio and RTCP EF (46), video AF42 (36), data channels and DTLS nothing (0).
    */
-  dscp?: boolean;
+  dscp?: { audio?: number; video?: number; data?: number };
   /**
    * For DTLS, in PEM: a certificate and its private key, of ECDSA (P-256, P-384, P-521) or RSA (2048 bits or more). When
    * left out one of ECDSA that the process makes once.
@@ -181,6 +181,10 @@ export interface TransportBinding {
   /** `sinceLastPacketMs` of the figures, without a word to the I/O thread. */
   transportSinceLastPacket(transport: number): number;
   transportClose(transport: number): void;
+  /** Why `transportCreate` would not take a certificate and its key; undefined when it would. */
+  transportCertificateFault(
+    certificate: DtlsCertificate,
+  ): { field: keyof DtlsCertificate; expected: string } | undefined;
   /** Open transports and threads of this process. */
   transportHandles(): { transports: number; threads: number };
 }

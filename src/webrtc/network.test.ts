@@ -1,10 +1,16 @@
-import { connect } from "troupe";
+import { X509Certificate } from "node:crypto";
+import { inspect } from "node:util";
+import { configureLogger, connect } from "troupe";
 import { type LiveKitOptions, livekit } from "troupe/livekit";
 import { type SoraOptions, sora } from "troupe/sora";
 import { Stage } from "troupe/stage";
 import { afterEach, describe, expect, it } from "vitest";
+import { makeEcdsaCertificate } from "../../test/fixtures/certificate.ts";
 import { FakeLiveKit } from "../../test/fixtures/FakeLiveKit.ts";
-import type { NetworkOptions } from "./network.ts";
+import { type NetworkOptions, transportOptionsOf } from "./network.ts";
+
+const [own, other] = [makeEcdsaCertificate(), makeEcdsaCertificate()];
+const fingerprint = `a=fingerprint:sha-256 ${new X509Certificate(own.certificate).fingerprint256}`;
 
 const closers: (() => unknown)[] = [];
 
@@ -96,13 +102,48 @@ describe("the network option", () => {
     },
   );
 
+  it.each([
+    ["texts", own],
+    ["bytes", { certificate: Buffer.from(own.certificate), key: Buffer.from(own.key) }],
+  ])("takes a certificate, as %s, whose key nobody is told", async (_, certificate) => {
+    const stage = await Stage.start();
+    closers.push(() => stage.close());
+    const told: string[] = [];
+    configureLogger({ level: "debug", write: (...line) => void told.push(inspect(line)) });
+    closers.push(() => configureLogger({ level: "warn" }));
+    const channel = { signalingUrls: [stage.signalingUrl], channelId: "lobby", role: "recvonly" as const };
+    const connection = connect(sora({ ...channel, network: { certificate } }));
+    closers.push(() => connection.disconnect());
+    connection.on("signalingMessage", (_path, _direction, text) => told.push(text));
+    connection.on("state", (state) => told.push(state));
+    await connection.connected();
+    told.push(inspect([connection, await connection.getStats()], { depth: 10, showHidden: true }));
+    expect(told.join()).toContain(fingerprint);
+    // The lines after it hold nothing but the public key.
+    for (const secret of own.key.split("\n").slice(1, 3)) expect(told.join()).not.toContain(secret);
+  });
+
+  it.each<[NetworkOptions["dscp"], object | undefined]>([
+    [undefined, undefined],
+    [true, undefined],
+    [false, { audio: 0, video: 0, data: 0 }],
+    [{ data: 10 }, { data: 10 }],
+  ])("has the transport mark packets by dscp %j", (dscp, marks) => {
+    expect(transportOptionsOf({ dscp }).dscp).toEqual(marks);
+  });
+
   it("means the same in a LiveKit room", async () => {
     const server = await FakeLiveKit.start();
     closers.push(() => server.close());
-    const network = { interfaces: ["lo"], portRange: { minimum: 42_200, maximum: 42_263 } };
+    const network = {
+      interfaces: ["lo"],
+      portRange: { minimum: 42_200, maximum: 42_263 },
+      certificate: own,
+    };
     const room = connect(livekit({ url: server.url, token: "first", network }));
     closers.push(() => room.disconnect());
     await room.connected();
+    for (const { sdp } of server.requested("offer")) expect(sdp).toContain(fingerprint);
     const told = server.requested("offer").flatMap((offer) => candidatesIn(offer));
     expect(new Set(told.map(addressOf))).toEqual(new Set(["127.0.0.1"]));
     for (const port of told.map(portOf)) expect(port >= 42_200 && port <= 42_263).toBe(true);
@@ -117,10 +158,46 @@ describe("the network option", () => {
     [{ externalAddresses: { "10.0.0.1": "2001:db8::1" } }, "external addresses of the same family"],
     [{ relayonly: true }, "only options that exist (not relayonly)"],
     [{ tls: { caCertificate: 5 } }, "PEM as a string or bytes"],
+    [{ tls: { caCertificate: "ca.pem" } }, "certificates in PEM (their text, not a file's name)"],
+    [{ dscp: { audio: 64 } }, "0 to 63"],
+    [{ dscp: { voice: 46 } }, "a boolean, or an object of audio, video and data, each 0 to 63"],
+    [{ dscp: "EF" }, "a boolean, or an object of audio, video and data, each 0 to 63"],
   ])("refuses %j", (network, expected) => {
     const wrong = network as NetworkOptions;
     const channel = { signalingUrls: ["ws://127.0.0.1:1"], channelId: "a", role: "recvonly" as const };
-    expect(() => sora({ ...channel, network: wrong })).toThrow(expected);
-    expect(() => livekit({ url: "ws://127.0.0.1:1", token: "t", network: wrong })).toThrow(expected);
+    for (const make of [
+      () => sora({ ...channel, network: wrong }),
+      () => livekit({ url: "ws://127.0.0.1:1", token: "t", network: wrong }),
+    ])
+      expect(make).toThrow(
+        expect.objectContaining({ code: "INVALID_OPTION", message: expect.stringContaining(expected) }),
+      );
+  });
+
+  it.each<[string, unknown, string]>([
+    ["a text", own.certificate, "an object for livekit.network.certificate "],
+    [
+      "no key",
+      { certificate: own.certificate },
+      "PEM as a string or bytes for livekit.network.certificate.key ",
+    ],
+    [
+      "a file's name",
+      { ...own, certificate: "own.pem" },
+      "a certificate in PEM for livekit.network.certificate.certificate but received a text of 7 characters",
+    ],
+    [
+      "another's key",
+      { ...own, key: other.key },
+      `the private key of the certificate for livekit.network.certificate.key but received a text of ${other.key.length} characters`,
+    ],
+    [
+      "a certificate for the key",
+      { ...own, key: own.certificate },
+      "a private key in PEM that is not encrypted",
+    ],
+  ])("refuses %s for a certificate", (_, certificate, expected) => {
+    const network = { certificate } as NetworkOptions;
+    expect(() => livekit({ url: "ws://127.0.0.1:1", token: "t", network })).toThrow(`Expected ${expected}`);
   });
 });

@@ -1,6 +1,7 @@
 import { isIP } from "node:net";
 import { z } from "zod";
-import type { TransportOptions } from "../native/index.ts";
+import { pemCertificates, pemText, pemTextOf } from "../core/index.ts";
+import { loadBinding, type TransportOptions } from "../native/index.ts";
 
 const MAXIMUM_ENTRIES = 64;
 
@@ -24,15 +25,49 @@ const portRange = z
 const tls = z.strictObject(
   {
     /** Authorities to trust in place of the system's, as PEM. */
-    caCertificate: z
-      .union([z.string().min(1).max(1_000_000), z.instanceof(Uint8Array)], {
-        error: "PEM as a string or bytes",
-      })
-      .optional(),
+    caCertificate: pemCertificates.optional(),
     /** Takes any certificate: for servers of your own under test. False by default. */
     insecure: z.boolean("a boolean").optional(),
   },
   { error: (issue) => knownKeys(issue) },
+);
+
+const certificate = z
+  .strictObject(
+    {
+      /** Of ECDSA (P-256, P-384, P-521) or RSA (2048 bits or more); of a chain the first alone is used. */
+      certificate: pemText,
+      /** Its private key, not encrypted. */
+      key: pemText,
+    },
+    { error: (issue) => knownKeys(issue) },
+  )
+  .superRefine(({ certificate, key }, context) => {
+    const given = { certificate: pemTextOf(certificate), key: pemTextOf(key) };
+    const fault = loadBinding().transportCertificateFault(given);
+    if (fault) context.addIssue({ code: "custom", path: [fault.field], message: fault.expected });
+  });
+
+const codePoint = z.int("0 to 63").min(0, "0 to 63").max(63, "0 to 63").optional();
+
+const MARKS = "a boolean, or an object of audio, video and data, each 0 to 63";
+
+const dscp = z.union(
+  [
+    z.boolean(),
+    z.strictObject(
+      {
+        /** Of audio, and of RTCP; 46 (EF) when left out. */
+        audio: codePoint,
+        /** 36 (AF42) when left out. */
+        video: codePoint,
+        /** Of data channels, and of the DTLS handshake; 0 (best effort) when left out. */
+        data: codePoint,
+      },
+      { error: MARKS },
+    ),
+  ],
+  { error: MARKS },
 );
 
 /**
@@ -72,6 +107,13 @@ export const networkSchema = z.strictObject(
     portRange: portRange.optional(),
     /** For TURN servers with `turns:` addresses; signalling has options of its own. */
     tls: tls.optional(),
+    /** For DTLS, in PEM; when left out one of ECDSA on P-256 that the process makes for itself. */
+    certificate: certificate.optional(),
+    /**
+     * How packets ask the network to treat them (DSCP, RFC 2474), by kind; false asks for nothing. True, the default, has
+     * the code points of RFC 8837.
+     */
+    dscp: dscp.optional(),
   },
   { error: (issue) => knownKeys(issue) },
 );
@@ -81,7 +123,17 @@ export type NetworkOptions = z.input<typeof networkSchema>;
 
 /** The options of a native transport that `network` stands for. */
 export function transportOptionsOf(network: NetworkOptions = {}): Partial<TransportOptions> {
-  const { relayOnly, iceTcp, interfaces, addressRanges, externalAddresses, portRange, tls } = network;
+  const {
+    relayOnly,
+    iceTcp,
+    interfaces,
+    addressRanges,
+    externalAddresses,
+    portRange,
+    tls,
+    certificate,
+    dscp,
+  } = network;
   const { caCertificate, insecure } = tls ?? {};
   return {
     ...(relayOnly !== undefined && { relayOnly }),
@@ -93,9 +145,14 @@ export function transportOptionsOf(network: NetworkOptions = {}): Partial<Transp
     ...(externalAddresses && { externalAddresses }),
     ...(portRange && { portRange: [portRange.minimum, portRange.maximum] as [number, number] }),
     tls: {
-      ...(caCertificate !== undefined && { certificateAuthorities: Buffer.from(caCertificate).toString() }),
+      ...(caCertificate !== undefined && { certificateAuthorities: pemTextOf(caCertificate) }),
       ...(insecure !== undefined && { insecure }),
     },
+    ...(certificate && {
+      certificate: { certificate: pemTextOf(certificate.certificate), key: pemTextOf(certificate.key) },
+    }),
+    ...(dscp === false && { dscp: { audio: 0, video: 0, data: 0 } }),
+    ...(typeof dscp === "object" && { dscp }),
   };
 }
 

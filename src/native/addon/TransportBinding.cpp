@@ -176,6 +176,10 @@ void transportClose(const Napi::CallbackInfo& info) {
   }
 }
 
+Napi::Value transportCertificateFault(const Napi::CallbackInfo& info) {
+  return writeCertificateFault(info.Env(), info[0].As<Napi::Object>());
+}
+
 Napi::Value transportHandles(const Napi::CallbackInfo& info) {
   Napi::Object handles = Napi::Object::New(info.Env());
   handles.Set("transports", TransportEnvironment::openTransports());
@@ -204,6 +208,7 @@ void registerTransport(Napi::Env env, Napi::Object exports) {
   add("transportStats", transportStats);
   add("transportSinceLastPacket", transportSinceLastPacket);
   add("transportClose", transportClose);
+  add("transportCertificateFault", transportCertificateFault);
   add("transportHandles", transportHandles);
 }
 

@@ -119,6 +119,10 @@ void readFilter(const Napi::Object& object, transport::AddressFilter& filter) {
   filter.networks = readTexts(value.As<Napi::Object>(), "networks");
 }
 
+int readCodePoint(const Napi::Object& object, const char* name, int otherwise) {
+  return static_cast<int>(std::clamp(readNumber(object, name, otherwise), 0.0, 63.0));
+}
+
 void readExternalAddresses(const Napi::Object& object, std::map<std::string, std::string>& addresses) {
   const Napi::Value value = object.Get("externalAddresses");
   if (!value.IsObject()) return;
@@ -150,7 +154,11 @@ transport::TransportOptions readOptions(const Napi::Object& object) {
     options.tls.certificateAuthorities = readText(tls.As<Napi::Object>(), "certificateAuthorities");
     options.tls.insecure = readFlag(tls.As<Napi::Object>(), "insecure", false);
   }
-  options.dscp = readFlag(object, "dscp", true);
+  if (const Napi::Value dscp = object.Get("dscp"); dscp.IsObject()) {
+    options.dscp.audio = readCodePoint(dscp.As<Napi::Object>(), "audio", options.dscp.audio);
+    options.dscp.video = readCodePoint(dscp.As<Napi::Object>(), "video", options.dscp.video);
+    options.dscp.data = readCodePoint(dscp.As<Napi::Object>(), "data", options.dscp.data);
+  }
   readCertificate(object, options);
   std::array<uint16_t, 2> range{};
   size_t index = 0;
@@ -162,6 +170,15 @@ transport::TransportOptions readOptions(const Napi::Object& object) {
   options.minimumPort = range[0];
   options.maximumPort = std::max(range[0], range[1]);
   return options;
+}
+
+Napi::Value writeCertificateFault(Napi::Env env, const Napi::Object& pem) {
+  const auto fault = transport::Certificate::faultOf(readText(pem, "certificate"), readText(pem, "key"));
+  if (!fault) return env.Undefined();
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("field", fault->field);
+  object.Set("expected", fault->expected);
+  return object;
 }
 
 transport::TransportParameters readParameters(const Napi::Object& object) {

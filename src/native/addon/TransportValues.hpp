@@ -10,6 +10,8 @@ namespace troupe::addon {
 transport::TransportOptions readOptions(const Napi::Object& object);
 transport::TransportParameters readParameters(const Napi::Object& object);
 transport::ChannelOptions readChannelOptions(const Napi::Object& object);
+/** Undefined where nothing is wrong with a certificate and its key. */
+Napi::Value writeCertificateFault(Napi::Env env, const Napi::Object& pem);
 Napi::Object writeParameters(Napi::Env env, const transport::TransportParameters& parameters);
 Napi::Object writeStats(Napi::Env env, const transport::TransportStats& stats);
 

@@ -47,18 +47,17 @@ bool isUsableKey(const EVP_PKEY* key) {
   return name == "prime256v1" || name == "secp384r1" || name == "secp521r1";
 }
 
-/** What is wrong with them; null for nothing. */
-const char* faultOf(X509* certificate, EVP_PKEY* key) {
-  if (!certificate) return "Expected a certificate in PEM";
-  if (!key) return "Expected a private key in PEM that is not encrypted";
-  if (!isUsableKey(key)) return "Expected a key of ECDSA on P-256, P-384 or P-521, or of RSA with 2048 bits or more";
-  if (X509_check_private_key(certificate, key) != 1) {
-    return "Expected the private key of the certificate but received another";
+std::optional<CertificateFault> faultIn(X509* certificate, EVP_PKEY* key) {
+  if (!certificate) return CertificateFault{"certificate", "a certificate in PEM"};
+  if (!key) return CertificateFault{"key", "a private key in PEM that is not encrypted"};
+  if (!isUsableKey(key)) {
+    return CertificateFault{"key", "a key of ECDSA on P-256, P-384 or P-521, or of RSA with 2048 bits or more"};
   }
+  if (X509_check_private_key(certificate, key) != 1) return CertificateFault{"key", "the private key of the certificate"};
   if (X509_cmp_current_time(X509_get0_notAfter(certificate)) < 0) {
-    return "Expected a certificate that is in date but received an expired one";
+    return CertificateFault{"certificate", "a certificate that has not expired"};
   }
-  return nullptr;
+  return std::nullopt;
 }
 
 }  // namespace
@@ -89,15 +88,28 @@ std::shared_ptr<const Certificate> Certificate::makeSelfSigned() {
   return made;
 }
 
-std::shared_ptr<const Certificate> Certificate::fromPem(const std::string& certificate, const std::string& key) {
+std::shared_ptr<Certificate> Certificate::read(const std::string& certificate, const std::string& key) {
   X509* x509 = PEM_read_bio_X509(readerOf(certificate).get(), nullptr, refusePassword, nullptr);
   EVP_PKEY* privateKey = PEM_read_bio_PrivateKey(readerOf(key).get(), nullptr, refusePassword, nullptr);
   std::shared_ptr<Certificate> made(new Certificate(x509, privateKey));
-  const char* fault = faultOf(x509, privateKey);
-  // Of the reading: a later handshake of this thread must not take them for its own.
+  // Errors of the reading: a later handshake of this thread must not take them for its own.
   ERR_clear_error();
-  if (fault) throw InvalidParameters(fault);
-  made->fingerprint_ = fingerprintOf(x509, "sha-256").value();
+  return made;
+}
+
+std::optional<CertificateFault> Certificate::faultOf(const std::string& certificate, const std::string& key) {
+  const std::shared_ptr<Certificate> made = read(certificate, key);
+  const std::optional<CertificateFault> fault = faultIn(made->certificate_, made->key_);
+  ERR_clear_error();
+  return fault;
+}
+
+std::shared_ptr<const Certificate> Certificate::fromPem(const std::string& certificate, const std::string& key) {
+  const std::shared_ptr<Certificate> made = read(certificate, key);
+  const std::optional<CertificateFault> fault = faultIn(made->certificate_, made->key_);
+  ERR_clear_error();
+  if (fault) throw InvalidParameters(std::string("Expected ") + fault->expected);
+  made->fingerprint_ = fingerprintOf(made->certificate_, "sha-256").value();
   return made;
 }
 

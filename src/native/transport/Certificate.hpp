@@ -10,6 +10,13 @@
 
 namespace troupe::transport {
 
+/** What is wrong with a certificate and a key that were given. */
+struct CertificateFault {
+  /** Which of them: `certificate` or `key`. */
+  const char* field;
+  const char* expected;
+};
+
 /** A certificate with its private key, for DTLS. The key leaves it for OpenSSL alone. */
 class Certificate {
  public:
@@ -21,6 +28,8 @@ class Certificate {
    * P-384 or P-521 nor RSA of 2048 bits or more.
    */
   static std::shared_ptr<const Certificate> fromPem(const std::string& certificate, const std::string& key);
+  /** Why fromPem would throw; nothing where it would not. */
+  static std::optional<CertificateFault> faultOf(const std::string& certificate, const std::string& key);
 
   ~Certificate();
   Certificate(const Certificate&) = delete;
@@ -35,6 +44,8 @@ class Certificate {
   /** Takes both. */
   Certificate(X509* certificate, EVP_PKEY* key);
   static std::shared_ptr<const Certificate> makeSelfSigned();
+  /** Null within where one cannot be read. */
+  static std::shared_ptr<Certificate> read(const std::string& certificate, const std::string& key);
 
   X509* certificate_;
   EVP_PKEY* key_;

@@ -56,6 +56,6 @@ TEST_CASE("a certificate in PEM has the fingerprint that the statistics tell") {
 TEST_CASE("a certificate that is out of date is refused, and one with the key of another") {
   const Pem pem = makePem(-1);
   CHECK_THROWS_WITH_AS(Certificate::fromPem(pem.certificate, pem.key),
-                       "Expected a certificate that is in date but received an expired one", InvalidParameters);
+                       "Expected a certificate that has not expired", InvalidParameters);
   CHECK_THROWS_AS(Certificate::fromPem(makePem(500).certificate, makePem(500).key), InvalidParameters);
 }

@@ -175,11 +175,11 @@ void sendEach(TransportPair& pair) {
 
 }  // namespace
 
-TEST_CASE("packets carry the code points of their kind, over IPv4 and IPv6, unless that is off") {
+TEST_CASE("packets carry the code points of their kind, over IPv4 and IPv6") {
   for (const auto& [family, address] : {std::pair{AF_INET, "127.0.0.1"}, std::pair{AF_INET6, "::1"}}) {
-    for (const bool dscp : {true, false}) {
+    for (const DscpMarks& dscp : {DscpMarks{}, DscpMarks{0, 0, 0}, DscpMarks{63, 26, 10}}) {
       CAPTURE(family);
-      CAPTURE(dscp);
+      CAPTURE(dscp.audio);
       TransportOptions options;
       options.dscp = dscp;
       options.addresses = {address};
@@ -196,8 +196,8 @@ TEST_CASE("packets carry the code points of their kind, over IPv4 and IPv6, unle
       Observer observer(family);
       REQUIRE(connectBy(pair, observer, address));
       sendEach(pair);
-      CHECK(observer.media() == (dscp ? std::set<int>{36, 46} : std::set<int>{0}));
-      CHECK(observer.dtls() == std::set<int>{0});
+      CHECK(observer.media() == std::set<int>{dscp.audio, dscp.video});
+      CHECK(observer.dtls() == std::set<int>{dscp.data});
     }
   }
 }

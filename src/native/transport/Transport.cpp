@@ -18,10 +18,6 @@ constexpr int64_t kConsentDeadlineMs = 20'000;
 constexpr size_t kMaximumPacketBytes = 1500;
 constexpr size_t kMaximumEarlyPackets = 32;
 constexpr size_t kMaximumEarlyCandidates = 64;
-// RFC 8837, section 5: audio and interactive video of medium priority, data of low priority.
-constexpr int kAudioDscp = 46;
-constexpr int kVideoDscp = 36;
-constexpr int kDataDscp = 0;
 constexpr size_t kMaximumUntakenBytes = 2 * 1024 * 1024;
 
 bool isNotLoopback(const std::string& address) { return !address.starts_with("127.") && address != "::1"; }
@@ -32,7 +28,7 @@ Transport::Transport(IoThread& thread, const TransportOptions& options, Transpor
     : thread_(thread),
       listener_(&listener),
       controlling_(options.controlling),
-      usesDscp_(options.dscp),
+      dscp_(options.dscp),
       ice_(thread, options, *this),
       dtls_(std::make_unique<DtlsEndpoint>(thread, options.certificate ? options.certificate : Certificate::ofProcess(),
                                            static_cast<DtlsListener&>(*this))),
@@ -247,15 +243,15 @@ void Transport::onConnectDeadline() {
 }
 
 bool Transport::sendRtp(const uint8_t* data, size_t size) {
-  return sendProtected(data, size, &SrtpSession::protectRtp, kAudioDscp);
+  return sendProtected(data, size, &SrtpSession::protectRtp, dscp_.audio);
 }
 
 bool Transport::sendVideoRtp(const uint8_t* data, size_t size) {
-  return sendProtected(data, size, &SrtpSession::protectRtp, kVideoDscp);
+  return sendProtected(data, size, &SrtpSession::protectRtp, dscp_.video);
 }
 
 bool Transport::sendRtcp(const uint8_t* data, size_t size) {
-  return sendProtected(data, size, &SrtpSession::protectRtcp, kAudioDscp);
+  return sendProtected(data, size, &SrtpSession::protectRtcp, dscp_.audio);
 }
 
 bool Transport::sendProtected(const uint8_t* data, size_t size, Protect protect, int dscp) {
@@ -277,7 +273,7 @@ bool Transport::sendProtected(const uint8_t* data, size_t size, Protect protect,
 }
 
 bool Transport::sendDatagram(const uint8_t* data, size_t size, int dscp) {
-  if (!ice_.send(data, size, usesDscp_ ? dscp : kDataDscp)) {
+  if (!ice_.send(data, size, dscp)) {
     drops_.count(Drop::sendFailed);
     packetsDiscarded_.fetch_add(1, std::memory_order_relaxed);
     bytesDiscarded_.fetch_add(size, std::memory_order_relaxed);
@@ -374,7 +370,7 @@ void Transport::onSelectedPair() {
   earlierPairs_ = traffic();
 }
 
-bool Transport::sendDtls(const uint8_t* data, size_t size) { return sendDatagram(data, size, kDataDscp); }
+bool Transport::sendDtls(const uint8_t* data, size_t size) { return sendDatagram(data, size, dscp_.data); }
 
 void Transport::onDtlsConnected(const SrtpKeys& keys) {
   if (!keys.profile.empty()) {

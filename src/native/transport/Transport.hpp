@@ -146,7 +146,7 @@ class Transport final : public PacketSender,
   IoThread& thread_;
   TransportListener* listener_;
   const bool controlling_;
-  const bool usesDscp_;
+  const DscpMarks dscp_;
   IceConnection ice_;
   std::unique_ptr<DtlsEndpoint> dtls_;
   std::unique_ptr<DataChannels> channels_;

@@ -38,6 +38,16 @@ struct AddressFilter {
   std::vector<std::string> networks;
 };
 
+/** How packets ask the network to treat them, by kind: code points (RFC 2474), 0 to 63. */
+struct DscpMarks {
+  // RFC 8837, section 5: audio and interactive video of medium priority, data of low priority.
+  /** RTCP too. */
+  int audio = 46;
+  int video = 36;
+  /** DTLS too. */
+  int data = 0;
+};
+
 struct TransportOptions {
   bool controlling = false;
   /** Only by TURN servers: nobody learns an address of this machine. */
@@ -52,8 +62,7 @@ struct TransportOptions {
   bool iceTcp = false;
   /** For TURN over TLS. */
   TlsTrust tls;
-  /** Whether packets say how a network should treat them (RFC 8837); else all ask for nothing. */
-  bool dscp = true;
+  DscpMarks dscp;
   /** For DTLS; that of the process when null. */
   std::shared_ptr<const Certificate> certificate;
   uint16_t minimumPort = 0;
