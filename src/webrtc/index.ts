@@ -1,6 +1,6 @@
 // Offer and answer over one bundled transport: sessions, transceivers, statistics, and the transport port.
 export { NativePeerTransport } from "./NativePeerTransport.ts";
-export { networkSchema, transportOptionsOf } from "./network.ts";
+export { hasRelay, networkSchema, transportOptionsOf } from "./network.ts";
 export type {
   IceRestart,
   PeerTransport,

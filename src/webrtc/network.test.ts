@@ -84,13 +84,39 @@ describe("the network option", () => {
   it("tells no address of the machine when only relays may be used", async () => {
     const server = await FakeLiveKit.start();
     closers.push(() => server.close());
-    const network: LiveKitOptions["network"] = { relayOnly: true };
-    const room = connect(livekit({ url: server.url, token: "first", network, joinRetries: 0 }));
+    const options: Pick<LiveKitOptions, "network" | "rtcConfiguration"> = {
+      network: { relayOnly: true },
+      rtcConfiguration: { iceServers: [{ urls: ["turn:127.0.0.1:9"], username: "a", credential: "b" }] },
+    };
+    const room = connect(livekit({ url: server.url, token: "first", ...options, joinRetries: 0 }));
     closers.push(() => room.disconnect());
     await server.until(() => server.requested("offer").length > 0 && server.requested("trickle").length > 0);
     expect(server.requested("offer").flatMap((offer) => candidatesIn(offer))).toEqual([]);
     // The end of the candidates, and no candidate before it.
     expect(server.requested("trickle").map(({ final }) => final)).toEqual([true]);
+  });
+
+  it("says at once that a Sora server names no relay where media may take nothing else", async () => {
+    const joining = joinSora({ relayOnly: true });
+    await expect(joining).rejects.toMatchObject({
+      code: "TRANSPORT_FAILED",
+      message: "Media may go by TURN servers alone (network.relayOnly), but the server named none",
+    });
+  });
+
+  it.each<Partial<LiveKitOptions>>([
+    { network: { relayOnly: true } },
+    { rtcConfiguration: { iceTransportType: "relay" } },
+  ])("says at once that a room's server names no relay with %j", async (options) => {
+    const server = await FakeLiveKit.start();
+    closers.push(() => server.close());
+    const room = connect(livekit({ url: server.url, token: "first", ...options }));
+    await expect(room.connected()).rejects.toMatchObject({
+      code: "TRANSPORT_FAILED",
+      reason: "noRelay",
+      message: "Media may go by TURN servers alone, but the server named none",
+    });
+    expect(server.joins.length).toBe(1);
   });
 
   it.each<NetworkOptions>([{ interfaces: ["no-such-one"] }, { addressRanges: ["203.0.113.0/24"] }])(
@@ -172,6 +198,14 @@ describe("the network option", () => {
       expect(make).toThrow(
         expect.objectContaining({ code: "INVALID_OPTION", message: expect.stringContaining(expected) }),
       );
+  });
+
+  it("refuses servers without a relay where media may take nothing else", () => {
+    const rtcConfiguration = { iceServers: [{ urls: ["stun:127.0.0.1"] }] };
+    const options = { url: "ws://127.0.0.1:1", token: "t", network: { relayOnly: true }, rtcConfiguration };
+    expect(() => livekit(options)).toThrow(
+      "Expected a turn: or turns: address, since media may go by TURN servers alone, for livekit.rtcConfiguration.iceServers",
+    );
   });
 
   it.each<[string, unknown, string]>([

@@ -121,6 +121,11 @@ export const networkSchema = z.strictObject(
 /** What `network` takes, in `sora()` and `livekit()` alike. */
 export type NetworkOptions = z.input<typeof networkSchema>;
 
+/** Whether a TURN server is among them, without which nothing passes where media may go by relays alone. */
+export function hasRelay(iceServers: readonly { urls: readonly string[] }[]): boolean {
+  return iceServers.some(({ urls }) => urls.some((url) => /^turns?:/.test(url)));
+}
+
 /** The options of a native transport that `network` stands for. */
 export function transportOptionsOf(network: NetworkOptions = {}): Partial<TransportOptions> {
   const {

@@ -253,7 +253,7 @@ export class Attempt {
     try {
       this.#membership.start(this.#createMedia(join));
     } catch (error) {
-      this.#fail(error, false);
+      this.#fail(error, isPermanent(error));
     }
   }
 

@@ -35,12 +35,11 @@ function createNativeSession(
   { jitterBuffer, network }: LiveKitSettings,
 ): Session {
   const controlling = role === "offerer";
-  const options = transportOptionsOf(network);
   const transport = new NativePeerTransport({
-    ...options,
+    ...transportOptionsOf(network),
     controlling,
     iceServers,
-    relayOnly: relayOnly || options.relayOnly === true,
+    relayOnly,
   });
   return new Session({ transport, role, jitterBuffer });
 }

@@ -11,6 +11,7 @@ export type ConnectFailure =
   | "timeout"
   | "left"
   | "transport"
+  | "noRelay"
   | "cancelled"
   | "internal";
 
@@ -24,6 +25,7 @@ const CONNECT_CODES: Record<ConnectFailure, TroupeErrorCode> = {
   timeout: "TIMEOUT",
   left: "SIGNALLING_FAILED",
   transport: "TRANSPORT_FAILED",
+  noRelay: "TRANSPORT_FAILED",
   cancelled: "CANCELLED",
   internal: "INTERNAL",
 };

@@ -1,8 +1,8 @@
 import { z } from "zod";
 import { jitterBufferSchema } from "../../connection/index.ts";
-import { parseOptions } from "../../core/index.ts";
+import { parseOptions, TroupeError } from "../../core/index.ts";
 import type { AudioProducer } from "../../media/index.ts";
-import { networkSchema } from "../../webrtc/index.ts";
+import { hasRelay, networkSchema } from "../../webrtc/index.ts";
 import { dataLimitsSchema } from "./data/limits.ts";
 import { encryptionSchema } from "./e2ee/index.ts";
 
@@ -151,7 +151,22 @@ export type AudioPublishSettings = z.output<typeof publishOptions>;
 
 /** @throws TroupeError INVALID_OPTION */
 export function parseLiveKitOptions(options: unknown): LiveKitSettings {
-  return parseOptions(schema, options, "livekit");
+  const settings = parseOptions(schema, options, "livekit");
+  const { iceServers } = settings.rtcConfiguration;
+  if (isRelayOnly(settings) && iceServers.length > 0 && !hasRelay(iceServers)) {
+    throw TroupeError.expected(
+      "INVALID_OPTION",
+      "livekit.rtcConfiguration.iceServers",
+      "a turn: or turns: address, since media may go by TURN servers alone,",
+      iceServers,
+    );
+  }
+  return settings;
+}
+
+/** Whether media may go by TURN servers alone, by either of the options that say so. */
+export function isRelayOnly({ network, rtcConfiguration }: LiveKitSettings): boolean {
+  return network?.relayOnly === true || rtcConfiguration.iceTransportType === "relay";
 }
 
 /** @throws TroupeError INVALID_OPTION */

@@ -1,7 +1,13 @@
 import type { DriverEvent } from "../../actors/index.ts";
 import type { ConnectionHost, LocalTrack, StatsEntry } from "../../connection/index.ts";
 import { type Clock, type Logger, TroupeError, type TypedEvents } from "../../core/index.ts";
-import type { AnswerChoice, OfferedLine, Session, Transceiver } from "../../webrtc/index.ts";
+import {
+  type AnswerChoice,
+  hasRelay,
+  type OfferedLine,
+  type Session,
+  type Transceiver,
+} from "../../webrtc/index.ts";
 import { RPC_LABEL, type SignallingPath, SoraClient, type SoraEnding } from "./client.ts";
 import type { DataChannel } from "./DataChannel.ts";
 import type { SoraErrorCode } from "./errorCode.ts";
@@ -242,6 +248,11 @@ export class Attempt {
     this.#upstreamMid = offer.mid?.audio;
     this.#offer = offer;
     this.#context.events.emit("offer", offer);
+    if (this.#context.settings.network?.relayOnly && !hasRelay(offer.config?.iceServers ?? [])) {
+      const message = "Media may go by TURN servers alone (network.relayOnly), but the server named none";
+      this.#fail(new TroupeError("TRANSPORT_FAILED", message), true, "ICE_FAILED");
+      return;
+    }
     try {
       this.#client.expect(offer.data_channels);
       const session = this.#createSession(offer);

@@ -136,7 +136,9 @@ function refused({ status, text: raw }: Refusal, token: string): ConnectError {
 /** Whether dialling again could help. */
 export function isPermanent(error: unknown): boolean {
   if (!(error instanceof ConnectError) || (error.status ?? 0) >= 500) return false;
-  return ["unauthorized", "notAllowed", "notFound", "serviceNotFound", "roomFull"].includes(error.reason);
+  return ["unauthorized", "notAllowed", "notFound", "serviceNotFound", "roomFull", "noRelay"].includes(
+    error.reason,
+  );
 }
 
 async function explain(url: string, options: DialOptions, ending: SocketEnding): Promise<ConnectError> {
