@@ -179,6 +179,8 @@ describe("the network option", () => {
     [{ portRange: { minimum: 2, maximum: 1 } }, "a maximum that is not below the minimum"],
     [{ portRange: { minimum: 0, maximum: 1 } }, "1 to 65535"],
     [{ addressRanges: ["10.0.0.0/33"] }, "a range such as 10.0.0.0/8"],
+    [{ interfaces: [] }, "at least one interface (left out, all are taken)"],
+    [{ addressRanges: [] }, "at least one range (left out, all addresses are taken)"],
     [{ addressRanges: ["ten"] }, "a range such as 10.0.0.0/8"],
     [{ externalAddresses: { "10.0.0.1": "host.example" } }, "an IP address"],
     [{ externalAddresses: { "10.0.0.1": "2001:db8::1" } }, "external addresses of the same family"],

@@ -85,6 +85,7 @@ export const networkSchema = z.strictObject(
       .array(z.string("an interface's name").min(1, "an interface's name").max(64, "a shorter name"), {
         error: "an array of interface names",
       })
+      .min(1, "at least one interface (left out, all are taken)")
       .max(MAXIMUM_ENTRIES, `at most ${MAXIMUM_ENTRIES}`)
       .optional(),
     /** Ranges of the addresses to gather on, such as `10.0.0.0/8` or `2001:db8::/32`; all when left out. */
@@ -92,6 +93,7 @@ export const networkSchema = z.strictObject(
       .array(z.string("a range such as 10.0.0.0/8").refine(isRange, "a range such as 10.0.0.0/8"), {
         error: "an array of address ranges",
       })
+      .min(1, "at least one range (left out, all addresses are taken)")
       .max(MAXIMUM_ENTRIES, `at most ${MAXIMUM_ENTRIES}`)
       .optional(),
     /** By local address what the far side is told in its place, where one-to-one NAT stands before this machine. */
