@@ -66,7 +66,11 @@ export function readCallAudio(input: Buffer): boolean {
       queued = 0;
     },
   };
-  const incoming = new IncomingAudio(ring as unknown as EngineSource, { delayMs: 40, clock });
+  const incoming = new IncomingAudio(ring as unknown as EngineSource, {
+    sampleRate: 16_000,
+    delayMs: 40,
+    clock,
+  });
   const message = parseFarMessage(input.toString());
   incoming.push(message.type === "audio" ? message.pcm : input);
   const { framesReceived, framesDropped, malformed } = incoming.counts;

@@ -19,11 +19,12 @@ export class BenchChild {
   /**
    * @param module name of a file beside this one, without its ending
    * @param around a command that becomes the child, such as `unshare --net`, with its arguments
+   * @param nodeOptions of Node, beside our own
    */
-  constructor(module: string, around: readonly string[] = []) {
+  constructor(module: string, around: readonly string[] = [], nodeOptions: readonly string[] = []) {
     const ending = import.meta.url.endsWith(".ts") ? "ts" : "js";
     const path = fileURLToPath(new URL(`./${module}.${ending}`, import.meta.url));
-    const [command = "", ...rest] = [...around, process.execPath, ...process.execArgv, path];
+    const [command = "", ...rest] = [...around, process.execPath, ...process.execArgv, ...nodeOptions, path];
     this.#child = spawn(command, rest, {
       // Our own output is the figures alone, whatever a child's libraries print.
       stdio: ["ignore", process.stderr.fd, "inherit", "ipc"],

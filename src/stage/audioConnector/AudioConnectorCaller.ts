@@ -166,7 +166,11 @@ export class AudioConnectorCaller extends TypedEvents<AudioConnectorCallerEvents
       const capacityMs = MAXIMUM_WAITING_MS + delayMs;
       this.#heard = new AudioSource({ sampleRate: this.sampleRate, capacityMs });
       const clock = systemClock;
-      this.#incoming = new IncomingAudio(this.#heard.producer!, { delayMs, clock });
+      this.#incoming = new IncomingAudio(this.#heard.producer!, {
+        sampleRate: this.sampleRate,
+        delayMs,
+        clock,
+      });
     }
     return this.#heard;
   }

@@ -64,7 +64,7 @@ export class Attempt implements CallListener {
     this.#source = context
       .engine()
       .createSource({ sampleRate, channels: 1, capacityMs: MAXIMUM_WAITING_MS + settings.receiveDelayMs });
-    this.#incoming = new IncomingAudio(this.#source, { delayMs: settings.receiveDelayMs, clock });
+    this.#incoming = new IncomingAudio(this.#source, { sampleRate, delayMs: settings.receiveDelayMs, clock });
     this.outgoing = new OutgoingAudio({
       sampleRate,
       leadMs: settings.leadMs,
@@ -120,7 +120,7 @@ export class Attempt implements CallListener {
 
   /** @throws TroupeError CLOSED; QUEUE_FULL when the far side does not read. */
   sendText(text: string): void {
-    if (this.#link.socket.send(text)) return;
+    if (this.#link.socket.sendText(text)) return;
     if (!this.#link.socket.open) throw new TroupeError("CLOSED", "The call is over");
     throw new TroupeError("QUEUE_FULL", "The far side does not read what it is sent");
   }
@@ -128,7 +128,7 @@ export class Attempt implements CallListener {
   /** Drops what is queued here, and has the far side drop what it holds. */
   flush(): void {
     this.outgoing.flush();
-    this.#link.socket.send(CLEAR_MESSAGES[this.#context.settings.clear]);
+    this.#link.socket.sendText(CLEAR_MESSAGES[this.#context.settings.clear]);
   }
 
   /** The messages that waited, and from now on each as it comes. */
@@ -214,13 +214,12 @@ export class Attempt implements CallListener {
   }
 
   #sendFrame({ pcm, timestampUs }: EngineFrame): void {
-    // The engine's view ends with this call, and the socket may keep what it is given.
-    this.outgoing.live(Buffer.from(new Uint8Array(pcm.buffer, pcm.byteOffset, pcm.byteLength)), timestampUs);
+    this.outgoing.live(Buffer.from(pcm.buffer, pcm.byteOffset, pcm.byteLength), timestampUs);
   }
 
   #sendAudio(pcm: Buffer): boolean {
-    if (!this.#isJson) return this.#link.socket.send(pcm);
-    return this.#link.socket.send(`{"audio":"${pcm.toString("base64")}"}`);
+    if (!this.#isJson) return this.#link.socket.sendBinary(pcm);
+    return this.#link.socket.sendText(`{"audio":"${pcm.toString("base64")}"}`);
   }
 
   #closeSink(): void {

@@ -174,7 +174,9 @@ export class AudioConnectorServer extends TypedEvents<AudioConnectorServerEvents
     const refusal = this.#refusal(request) ?? (await this.#authorize(request)) ?? this.#refusal(request);
     if (refusal) refuse(socket, refusal);
     else if (!socket.destroyed)
-      this.#sockets.handleUpgrade(request, socket, head, (webSocket) => this.#open(webSocket, request));
+      this.#sockets.handleUpgrade(request, socket, head, (webSocket) =>
+        this.#open(webSocket, socket, request),
+      );
   }
 
   #refusal(request: IncomingMessage): Refusal | null {
@@ -194,9 +196,9 @@ export class AudioConnectorServer extends TypedEvents<AudioConnectorServerEvents
     }
   }
 
-  #open(webSocket: WebSocket, request: IncomingMessage): void {
+  #open(webSocket: WebSocket, stream: Duplex, request: IncomingMessage): void {
     const { limits, call } = this.#settings;
-    const socket = new CallSocket(webSocket, limits, logger);
+    const socket = new CallSocket(webSocket, stream, limits, logger);
     this.#waiting.add(socket);
     beginCall(socket, { handshakeMs: limits.handshakeMs, sampleRate: call.sampleRate }, (begun) => {
       this.#waiting.delete(socket);

@@ -35,7 +35,11 @@ class Ring {
 
 function start() {
   const ring = new Ring();
-  const incoming = new IncomingAudio(ring as unknown as EngineSource, { delayMs: 40, clock: ring.clock });
+  const incoming = new IncomingAudio(ring as unknown as EngineSource, {
+    sampleRate: 16_000,
+    delayMs: 40,
+    clock: ring.clock,
+  });
   const loud = Buffer.from(new Int16Array(320).fill(8_000).buffer);
   const quiet = Buffer.alloc(640);
   return { ring, incoming, loud, quiet };

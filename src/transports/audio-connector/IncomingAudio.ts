@@ -31,6 +31,7 @@ export interface IncomingCounts {
 export class IncomingAudio {
   readonly counts: IncomingCounts = { framesReceived: 0, gaps: 0, framesDropped: 0, malformed: 0 };
   readonly #source: EngineSource;
+  readonly #sampleRate: number;
   readonly #delayUs: number;
   readonly #clock: Clock;
   /** The least that waited as a frame came, below zero: how near it was to running dry. */
@@ -38,8 +39,12 @@ export class IncomingAudio {
   #leftUs = 0;
   #playedAtUs = 0;
 
-  constructor(source: EngineSource, { delayMs, clock }: { delayMs: number; clock: Clock }) {
+  constructor(
+    source: EngineSource,
+    { sampleRate, delayMs, clock }: { sampleRate: number; delayMs: number; clock: Clock },
+  ) {
     this.#source = source;
+    this.#sampleRate = sampleRate;
     this.#delayUs = delayMs * 1_000;
     this.#clock = clock;
     this.#need = new RecentPeak(clock.nowUs());
@@ -56,8 +61,7 @@ export class IncomingAudio {
     this.#need.note(-waitingUs, nowUs);
     if (waitingUs === 0) this.#begin(pcm, nowUs);
     else if (this.#isTooMuch(waitingUs, nowUs) && isQuiet(pcm)) this.#leaveOut();
-    else this.#append(pcm, nowUs);
-    this.#leftUs = this.#source.queuedUs;
+    else this.#append(pcm, waitingUs, nowUs);
   }
 
   #waitingUs(nowUs: number): number {
@@ -75,19 +79,26 @@ export class IncomingAudio {
   #leaveOut(): void {
     this.counts.framesDropped += 1;
     this.#need.shift(FRAME_US);
+    this.#leftUs = this.#source.queuedUs;
   }
 
   #begin(pcm: Int16Array, nowUs: number): void {
     this.counts.gaps += 1;
     this.#source.write(pcm, nowUs + this.#delayUs);
+    this.#leftUs = this.#source.queuedUs;
   }
 
-  #append(pcm: Int16Array, nowUs: number): void {
-    const isFull = this.#source.queuedUs > this.#delayUs + FRAME_US;
+  #append(pcm: Int16Array, waitingUs: number, nowUs: number): void {
+    const isFull = waitingUs > this.#delayUs + FRAME_US;
     if (isFull && nowUs - this.#playedAtUs > UNHEARD_US) {
       // Nobody listens: whoever does later wants to hear what is said then.
       this.#source.clear();
       this.#source.write(pcm, nowUs + this.#delayUs);
-    } else if (this.#source.write(pcm) < pcm.length) this.counts.framesDropped += 1;
+      this.#leftUs = this.#source.queuedUs;
+      return;
+    }
+    const taken = this.#source.write(pcm);
+    if (taken < pcm.length) this.counts.framesDropped += 1;
+    this.#leftUs = waitingUs + (taken * 1_000_000) / this.#sampleRate;
   }
 }

@@ -5,6 +5,8 @@ import { environment } from "../party.ts";
 
 /** Time for buffers, page faults and the optimiser to settle before anything is counted. */
 const SETTLE_MS = 3_000;
+/** As docs/transports/audio-connector.md recommends for many calls. */
+const SERVER_OPTIONS = ["--max-semi-space-size=16"];
 
 /** What the server's process measured. */
 export interface ServerMeasurement {
@@ -36,7 +38,7 @@ export interface CallersMeasurement {
 
 /** Calls on one server process, each with a voice both ways at 16 kHz; who calls is in another process. */
 export async function benchConnector(options: { bots: number; seconds: number }, signal: AbortSignal) {
-  const server = new BenchChild("connector/serverProcess");
+  const server = new BenchChild("connector/serverProcess", [], SERVER_OPTIONS);
   const callers = new BenchChild("connector/callersProcess");
   const stop = () => {
     server.close();

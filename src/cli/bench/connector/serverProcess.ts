@@ -2,8 +2,8 @@ import { createHistogram, monitorEventLoopDelay } from "node:perf_hooks";
 import { setTimeout as pause } from "node:timers/promises";
 import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
-import { WebSocket } from "ws";
 import { AudioSink, AudioSource } from "../../../index.ts";
+import { CallSocket } from "../../../transports/audio-connector/CallSocket.ts";
 import {
   type AudioConnectorConnection,
   AudioConnectorServer,
@@ -91,19 +91,17 @@ async function speak(source: AudioSource, offset: number): Promise<void> {
     await source.write(voice.subarray(at, at + piece));
 }
 
-/** Notes at each send of audio how far from 20 ms the one before it was. */
+/** Notes at each frame that is sent how far from 20 ms the one before it was. */
 function watchSending(): void {
-  const lastMs = new WeakMap<WebSocket, number>();
-  const { send } = WebSocket.prototype;
-  WebSocket.prototype.send = function (this: WebSocket, ...parameters: Parameters<typeof send>) {
-    if (typeof parameters[0] !== "string") {
-      const nowMs = performance.now();
-      const before = lastMs.get(this);
-      if (before !== undefined) jitter.record(microseconds(nowMs - before - FRAME_MS));
-      lastMs.set(this, nowMs);
-    }
-    Reflect.apply(send, this, parameters);
-  } as typeof send;
+  const lastMs = new WeakMap<CallSocket, number>();
+  const { sendBinary } = CallSocket.prototype;
+  CallSocket.prototype.sendBinary = function (this: CallSocket, data) {
+    const nowMs = performance.now();
+    const before = lastMs.get(this);
+    if (before !== undefined) jitter.record(microseconds(nowMs - before - FRAME_MS));
+    lastMs.set(this, nowMs);
+    return sendBinary.call(this, data);
+  };
 }
 
 /** The process's memory at even distances from the beginning to the end of the measurement. */
