@@ -1,7 +1,10 @@
 // Senders that end, come back or change while their stream goes on.
 #include <doctest/doctest.h>
 
+#include <array>
+
 #include "EngineBench.hpp"
+#include "RtcpBuilder.hpp"
 #include "RtcpParser.hpp"
 
 using namespace troupe;
@@ -47,6 +50,15 @@ class Goodbyes final : public RtcpVisitor {
   void onBye(uint32_t, std::string_view) override { ++count; }
   size_t count = 0;
 };
+
+/** Asks the near peer for packets. */
+void request(EngineBench& bench, const std::vector<uint16_t>& numbers) {
+  std::array<uint8_t, 100> buffer;
+  RtcpBuilder builder(buffer);
+  builder.addReceiverReport(9);
+  builder.addNack(9, 1, numbers);
+  bench.engine.peer(bench.near)->receiveRtcp(builder.bytes().data(), builder.size(), bench.nowUs);
+}
 
 size_t goodbyesOn(const TestWire& wire) {
   Goodbyes goodbyes;
@@ -137,5 +149,48 @@ TEST_SUITE("Engine senders") {
     CHECK(sent.payloadTypes.back() == 63);
     for (size_t at = 1; at < sent.timestamps.size(); ++at) CHECK(sent.timestamps[at] - sent.timestamps[at - 1] == 960);
     CHECK(bench.engine.stats().handles["encoders"] == 1);
+  }
+
+  TEST_CASE("answer a request for what they sent before they changed: as RTX where that is for its payload type") {
+    EngineBench bench;
+    std::vector<std::vector<uint8_t>> sent;
+    std::vector<uint16_t> numbers;
+    bench.out->onRtp = [&](const RtpPacket& packet) {
+      sent.emplace_back(packet.bytes().begin(), packet.bytes().end());
+      if (packet.ssrc() == 1) numbers.push_back(packet.sequenceNumber());
+    };
+    const auto payloadTypeOf = [&](size_t index) { return sent.at(index)[1] & 0x7f; };
+    const uint32_t source = bench.engine.createSource({48'000, 1}, 1'000);
+    SenderOptions repaired = sending(kOpus);
+    repaired.retransmission = SenderOptions::Retransmission{2, 112};
+    const uint32_t sender = bench.engine.createSender(bench.near, sending(kOpus));
+    bench.engine.setSenderProducer(sender, source);
+    Talker talk(bench.engine, source);
+    bench.pass(200, talk);
+    // RTX from here on: the old packets are of the payload type that it repairs.
+    bench.engine.reconfigureSender(sender, repaired);
+    size_t before = sent.size();
+    request(bench, {numbers[before - 2], numbers[before - 1]});
+    REQUIRE(sent.size() == before + 2);
+    CHECK(payloadTypeOf(before) == 112);
+    bench.pass(200, talk);
+    // Another codec: RTX is for that one now, and what was sent before goes out as it was.
+    SenderOptions other = sending(kPcmu);
+    other.retransmission = SenderOptions::Retransmission{2, 113};
+    bench.engine.reconfigureSender(sender, other);
+    const uint16_t newest = numbers.back();
+    const std::vector<uint8_t> original = sent.back();
+    before = sent.size();
+    request(bench, {newest});
+    REQUIRE(sent.size() == before + 1);
+    CHECK(sent.back() == original);
+    CHECK(bench.stats(bench.near).outbound[0].retransmittedPacketsSent == 3);
+    bench.pass(200, talk);
+    // The first number of all is not far back.
+    before = sent.size();
+    request(bench, {numbers[1], numbers.back()});
+    REQUIRE(sent.size() == before + 2);
+    CHECK(payloadTypeOf(before) == 111);
+    CHECK(payloadTypeOf(before + 1) == 113);
   }
 }

@@ -147,6 +147,7 @@ std::shared_ptr<SenderStream> Peer::replaceSender(SenderStream& sender, SenderOp
   if (transform) transform->setOutlet(next);
   next->setTransform(transform);
   next->feedback().goOnFrom(sender.feedback());
+  next->takeHistory(sender);
   for (auto& held : senders_)
     if (held.get() == &sender) held = next;
   return next;

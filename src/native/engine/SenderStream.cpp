@@ -62,6 +62,12 @@ std::optional<StreamPosition> SenderStream::retire() {
                         lastTimestamp_,      lastStartTick_,            lastStartUs_,             stats_};
 }
 
+void SenderStream::takeHistory(SenderStream& retired) {
+  if (!options_.nack || !retired.options_.nack || options_.ssrc != retired.options_.ssrc) return;
+  std::scoped_lock lock(mutex_, retired.mutex_);
+  history_ = std::exchange(retired.history_, PacketHistory(kNoHistory, 0));
+}
+
 void SenderStream::send(const EncodedPacket& packet, const Tick& tick) {
   if (!wire_->isWritable()) {
     countUnsent();
@@ -183,16 +189,23 @@ void SenderStream::onNack(uint16_t sequenceNumber, int64_t nowUs) {
     ++stats_.nackCount;
     if (!options_.nack || retired_) return;
     const auto packet = history_.take(sequenceNumber, nowUs, std::max<int64_t>(feedback_.roundTripUs(), 0));
-    size = options_.retransmission ? wrap(packet, buffer) : std::min(packet.size(), buffer.size());
+    size = repeat(packet, buffer);
     if (size == 0) return;
-    if (!options_.retransmission) std::memcpy(buffer.data(), packet.data(), size);
     ++stats_.retransmittedPacketsSent;
     stats_.retransmittedBytesSent += size;
   }
   wire_->sendRtp(std::span(buffer).first(size));
 }
 
-size_t SenderStream::wrap(std::span<const uint8_t> packet, std::span<uint8_t> buffer) {
+size_t SenderStream::repeat(std::span<const uint8_t> packet, std::span<uint8_t> buffer) {
+  if (packet.empty()) return 0;
+  // The payload type of RTX says which one it repairs (RFC 4588, section 8.6): not that of a codec before this one.
+  const bool isOfThisCodec = (packet[1] & 0x7f) == stats_.payloadType;
+  if (!options_.retransmission || !isOfThisCodec) {
+    const size_t size = std::min(packet.size(), buffer.size());
+    std::memcpy(buffer.data(), packet.data(), size);
+    return size;
+  }
   const auto& repair = *options_.retransmission;
   const size_t size = writeRetransmission(packet, {repair.ssrc, repair.payloadType, nextRetransmissionNumber_}, buffer);
   if (size > 0) ++nextRetransmissionNumber_;

@@ -41,6 +41,8 @@ class SenderStream final : public FrameOutlet {
 
   /** Ends it: nothing is sent from then on. Gives where it stood, or nothing when it had not sent yet. Any thread. */
   std::optional<StreamPosition> retire();
+  /** Answers requests for what a retired stream of the same SSRC sent too, where both answer any. Before the first packet. */
+  void takeHistory(SenderStream& retired);
   uint32_t handle() const { return handle_; }
   uint32_t ssrc() const { return options_.ssrc; }
   const SenderOptions& options() const { return options_; }
@@ -75,8 +77,8 @@ class SenderStream final : public FrameOutlet {
   int64_t unitsPerTick() const;
   void goOnFrom(const StreamPosition& position);
   size_t writePayload(std::span<const uint8_t> payload, uint32_t timestamp, std::span<uint8_t> room);
-  /** A packet of the history as RTX. */
-  size_t wrap(std::span<const uint8_t> packet, std::span<uint8_t> buffer);
+  /** A packet of the history as RTX, or as it was where RTX is not agreed for its payload type. */
+  size_t repeat(std::span<const uint8_t> packet, std::span<uint8_t> buffer);
 
   const uint32_t handle_;
   const SenderOptions options_;
