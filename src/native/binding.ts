@@ -167,7 +167,7 @@ export interface FrameRelayOptions {
 export interface FrameTransformStats {
   frames: number;
   passed: number;
-  /** Never came out: could not be transformed, or were not given back. */
+  /** Never came out: could not be transformed, were not given back, or had made room for others. */
   dropped: number;
   /** Were given back too late to be sent or heard. */
   late: number;

@@ -27,22 +27,24 @@ bool FrameRelay::wasHandedOver(const FrameInfo& info) const {
 }
 
 bool FrameRelay::enqueue(uint64_t number, std::span<const uint8_t> frame, int64_t nowUs) {
-  FrameInfo info;
-  const auto outlet = take(number, nowUs, info).lock();
+  const auto back = take(number, nowUs);
+  if (!back) return false;
+  const auto outlet = back->outlet.lock();
   // Not under the lock: the stream has its own, and holds that while it hands a frame over.
-  const bool isTaken = outlet && outlet->resume(info, frame);
+  const bool isTaken = outlet && outlet->resume(back->info, frame);
   std::lock_guard lock(mutex_);
   ++(isTaken ? passed_ : late_);
   return isTaken;
 }
 
-std::weak_ptr<FrameOutlet> FrameRelay::take(uint64_t number, int64_t nowUs, FrameInfo& info) {
+std::optional<FrameRelay::Returned> FrameRelay::take(uint64_t number, int64_t nowUs) {
   std::lock_guard lock(mutex_);
   Slot& slot = slots_[number % slots_.size()];
-  if (slot.number != number || !std::exchange(slot.isAway, false) || !isInTime(slot, nowUs)) return {};
-  info = slot.info;
-  info.timeUs = nowUs;
-  return outlet_;
+  if (slot.number != number || !std::exchange(slot.isAway, false)) return std::nullopt;
+  if (!isInTime(slot, nowUs)) return Returned{};
+  Returned back{slot.info, outlet_};
+  back.info.timeUs = nowUs;
+  return back;
 }
 
 void FrameRelay::setOutlet(std::weak_ptr<FrameOutlet> outlet) {

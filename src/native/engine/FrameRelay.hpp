@@ -3,6 +3,7 @@
 #include <cstdint>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <span>
 #include <vector>
 
@@ -35,7 +36,10 @@ class FrameRelay final : public FrameTransform {
   void setOutlet(std::weak_ptr<FrameOutlet> outlet) override;
   FrameTransformCounts counts(int64_t nowUs) const override;
 
-  /** The frame that JavaScript got under this number goes on as `frame`. False when it is too late. Any thread. */
+  /**
+   * The frame that JavaScript got under this number goes on as `frame`. False when it is too late, or is not away: it
+   * came back before, or made room for another. Each frame is counted once. Any thread.
+   */
   bool enqueue(uint64_t number, std::span<const uint8_t> frame, int64_t nowUs);
 
  private:
@@ -44,10 +48,15 @@ class FrameRelay final : public FrameTransform {
     FrameInfo info;
     bool isAway = false;
   };
+  struct Returned {
+    FrameInfo info;
+    std::weak_ptr<FrameOutlet> outlet;
+  };
 
   /** Redundant copies (RFC 2198) of a frame that JavaScript had already. */
   bool wasHandedOver(const FrameInfo& info) const;
-  std::weak_ptr<FrameOutlet> take(uint64_t number, int64_t nowUs, FrameInfo& info);
+  /** What is away no more; nothing when it was not away, and without an outlet when its time is over. */
+  std::optional<Returned> take(uint64_t number, int64_t nowUs);
   bool isInTime(const Slot& slot, int64_t nowUs) const { return nowUs - slot.info.timeUs <= options_.maximumHoldUs; }
 
   const uint32_t handle_;

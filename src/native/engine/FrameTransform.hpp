@@ -43,7 +43,7 @@ class FrameOutlet {
 struct FrameTransformCounts {
   uint64_t frames = 0;
   uint64_t passed = 0;
-  /** Never came out: could not be transformed, or were not given back. */
+  /** Never came out: could not be transformed, were not given back, or had made room for others. */
   uint64_t dropped = 0;
   /** Were given back too late. */
   uint64_t late = 0;
