@@ -228,7 +228,7 @@ std::shared_ptr<ReceiverStream> Peer::learnReceiver(const RtpPacket& packet, con
   }
   std::shared_ptr<ReceiverStream> only;
   for (const auto& receiver : receivers_) {
-    if (!receiver->hasPayloadType(packet.payloadType())) continue;
+    if (!receiver->takesUnsignalled(packet.payloadType())) continue;
     if (only) return nullptr;
     only = receiver;
   }

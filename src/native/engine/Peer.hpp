@@ -79,6 +79,10 @@ class Peer final : public PacketReceiver, public Task, public std::enable_shared
 
   void receive(const uint8_t* data, size_t size, int64_t arrivalUs, bool isReplay);
   std::shared_ptr<ReceiverStream> findReceiver(const RtpPacket& packet, const HeaderExtensionIds& ids);
+  /**
+   * By the mid, else by the payload type where it is one receiver's alone (RFC 8843, section 9.2). One whose SSRCs were
+   * signalled takes no other by that: it is of an m-line that is not agreed yet.
+   */
   std::shared_ptr<ReceiverStream> learnReceiver(const RtpPacket& packet, const HeaderExtensionIds& ids);
   void hold(const RtpPacket& packet, const HeaderExtensionIds& ids, int64_t arrivalUs);
   /** Hands in again what was held for want of a receiver. */

@@ -333,9 +333,11 @@ ReceiverStream::Incoming* ReceiverStream::find(uint32_t ssrc) {
   return nullptr;
 }
 
-bool ReceiverStream::hasPayloadType(uint8_t payloadType) const {
+bool ReceiverStream::takesUnsignalled(uint8_t payloadType) const {
   std::lock_guard lock(mutex_);
-  return codecFor(payloadType) != nullptr;
+  const CodecParameters* codec = codecFor(payloadType);
+  if (codec == nullptr) return false;
+  return codec->name == kRetransmissionCodec ? options_.retransmissionSsrcs.empty() : options_.ssrcs.empty();
 }
 
 ReceiverOptions ReceiverStream::options() const {

@@ -84,7 +84,8 @@ class ReceiverStream final : public Producer, public FrameOutlet {
   int takeLoudest();
   void appendReportBlocks(std::vector<ReportBlock>& blocks, int64_t nowUs);
   void setRoundTrip(int64_t roundTripUs, int64_t nowUs);
-  bool hasPayloadType(uint8_t payloadType) const;
+  /** Whether a packet of this payload type may be its, though nobody told of the SSRC: none did of another one either. */
+  bool takesUnsignalled(uint8_t payloadType) const;
   ReceiverOptions options() const;
   /** The longest time between two packets of the stream that it follows since the last call. */
   int64_t takeLongestGapUs();
