@@ -155,6 +155,21 @@ TEST_SUITE("forwarded video") {
     CHECK(packet.absoluteSendTime(kTargetIds));
   }
 
+  TEST_CASE("asks for a key frame that was wanted before the first packet, unless one begins with that") {
+    for (const bool beginsWithKey : {false, true}) {
+      CAPTURE(beginsWithKey);
+      Room room;
+      room.forward();
+      room.pass(100);
+      CHECK(room.keyFramesAsked().empty());
+      room.send({.number = 1, .key = beginsWithKey});
+      room.pass(20);
+      CHECK(room.keyFramesAsked() == (beginsWithKey ? std::vector<uint32_t>{} : std::vector<uint32_t>{0x100}));
+      room.pass(1'000);
+      CHECK(room.keyFramesAsked().size() == (beginsWithKey ? 0 : 1));
+    }
+  }
+
   TEST_CASE("a request for a key frame that comes too soon waits, and not once the key frame is there") {
     Room room;
     room.pass(10);

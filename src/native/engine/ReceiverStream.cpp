@@ -304,6 +304,7 @@ ReceiverStream::Incoming& ReceiverStream::incomingFor(uint32_t ssrc, uint32_t cl
   }
   incoming_.push_back(std::make_unique<Incoming>(ssrc, clockRate));
   followed_ = incoming_.back().get();
+  followed_->keyFrameWanted = std::exchange(firstKeyFrameWanted_, false);
   return *followed_;
 }
 

@@ -76,7 +76,7 @@ class ReceiverStream final : public Producer, public FrameOutlet {
   size_t collectNacks(int64_t nowUs, std::span<uint16_t> requests, uint32_t& ssrc);
   /** Lets the next collectNacks() ask for a packet that someone else misses; at most kMaximumWanted wait. */
   void want(uint32_t ssrc, uint16_t sequenceNumber);
-  /** Lets takeKeyFrameRequest() ask this stream of it for a key frame; without an SSRC the newest one. */
+  /** Lets takeKeyFrameRequest() ask this stream of it for a key frame; without an SSRC the newest one, or the first to come. */
   void wantKeyFrame(std::optional<uint32_t> ssrc);
   /** The SSRC to ask for a key frame that is wanted, unless it was asked just now: then the wish waits. */
   std::optional<uint32_t> takeKeyFrameRequest(int64_t nowUs);
@@ -189,6 +189,8 @@ class ReceiverStream final : public Producer, public FrameOutlet {
   int64_t roundTripKnownUs_;
   uint64_t nacksSent_ = 0;
   int loudest_ = kSilentDbov;
+  /** Was wanted before any packet came. */
+  bool firstKeyFrameWanted_ = false;
   uint32_t wantedSsrc_ = 0;
   std::array<uint16_t, kMaximumWanted> wanted_;
   size_t wantedCount_ = 0;

@@ -65,7 +65,10 @@ size_t ReceiverStream::takeWanted(std::span<uint16_t> requests, uint32_t& ssrc) 
 
 void ReceiverStream::wantKeyFrame(std::optional<uint32_t> ssrc) {
   std::lock_guard lock(mutex_);
-  if (incoming_.empty()) return;
+  if (incoming_.empty()) {
+    firstKeyFrameWanted_ = true;
+    return;
+  }
   const auto newest = std::max_element(incoming_.begin(), incoming_.end(), [](const auto& a, const auto& b) {
     return a->statistics.lastArrivalUs() < b->statistics.lastArrivalUs();
   });
