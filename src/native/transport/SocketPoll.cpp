@@ -15,6 +15,8 @@ namespace {
 constexpr int kEventsPerTurn = 64;
 // A socket that is readable and never read would keep the thread busy: ICE gave it up, so it is let go.
 constexpr int kMaximumEmptyInARow = 1000;
+// What is not media, handshakes above all, is read for so long; then media has its turn. What is left comes up again.
+constexpr int64_t kOtherUs = 2'000;
 // What a packet waits at most where they come more often than that; a tenth of a tick of the engine.
 constexpr int64_t kGatherUs = 1'000;
 constexpr int64_t kIntervalWeight = 8;
@@ -32,6 +34,7 @@ SocketPoll::SocketPoll(GMainContext* context) : epoll_(epoll_create1(EPOLL_CLOEX
 }
 
 SocketPoll::~SocketPoll() {
+  if (current == this) current = nullptr;
   g_main_context_set_poll_func(context_, nullptr);
   ::close(epoll_);
 }
@@ -88,23 +91,39 @@ int64_t SocketPoll::gatherUntilUs() const { return meanIntervalUs_ < kGatherUs ?
 bool SocketPoll::dispatchReady() {
   std::array<epoll_event, kEventsPerTurn> events;
   const int count = epoll_wait(epoll_, events.data(), kEventsPerTurn, 0);
-  if (count > 0) learnInterval(count);
+  if (count <= 0) return true;
+  learnInterval(count);
+  const auto end = events.begin() + count;
+  const auto others =
+      std::stable_partition(events.begin(), end, [this](const epoll_event& event) { return carriesMedia(event.data.fd); });
   bool isMediaAlone = true;
-  for (int i = 0; i < count; ++i) {
-    const int socket = events[static_cast<size_t>(i)].data.fd;
-    const auto found = watches_.find(socket);
+  int64_t untilUs = kNever;
+  for (auto event = events.begin(); event != end; ++event) {
+    if (event == others) untilUs = g_get_monotonic_time() + kOtherUs;
+    else if (untilUs != kNever && g_get_monotonic_time() > untilUs) return false;
+    const auto found = watches_.find(event->data.fd);
     if (found == watches_.end()) continue;
     // It may remove itself while it reads.
     const std::shared_ptr<Watch> watch = found->second;
-    const Read read = watch->readable();
-    isMediaAlone = isMediaAlone && read == Read::media;
-    if (read != Read::nothing) {
-      watch->emptyInARow = 0;
-    } else if (++watch->emptyInARow > kMaximumEmptyInARow) {
-      remove(socket);
-    }
+    read(event->data.fd, *watch, isMediaAlone);
   }
   return isMediaAlone;
+}
+
+void SocketPoll::read(int socket, Watch& watch, bool& isMediaAlone) {
+  const Read read = watch.readable();
+  isMediaAlone = isMediaAlone && read == Read::media;
+  if (read != Read::nothing) {
+    watch.carriesMedia = read == Read::media;
+    watch.emptyInARow = 0;
+  } else if (++watch.emptyInARow > kMaximumEmptyInARow) {
+    remove(socket);
+  }
+}
+
+bool SocketPoll::carriesMedia(int socket) const {
+  const auto found = watches_.find(socket);
+  return found != watches_.end() && found->second->carriesMedia;
 }
 
 void SocketPoll::learnInterval(int packets) {

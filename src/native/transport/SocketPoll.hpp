@@ -14,8 +14,8 @@ namespace troupe::transport {
 /**
  * Watches the sockets of an I/O thread by epoll, inside its loop's wait. GLib looks at every source and poll at every
  * socket at each wake-up; with hundreds of connections that costs more than the packets do. So where only media came
- * the loop does not even turn, and where media comes all the time it is fetched once a millisecond. All on the I/O
- * thread.
+ * the loop does not even turn, and where media comes all the time it is fetched once a millisecond. Sockets that carried
+ * media come first, so that hundreds of handshakes at a time do not hold it up. All on the I/O thread.
  */
 class SocketPoll {
  public:
@@ -46,6 +46,7 @@ class SocketPoll {
  private:
   struct Watch {
     Readable readable;
+    bool carriesMedia = false;
     int emptyInARow = 0;
   };
 
@@ -54,6 +55,8 @@ class SocketPoll {
   int pollUntil(size_t count, int64_t deadlineUs);
   /** Whether only media came. */
   bool dispatchReady();
+  void read(int socket, Watch& watch, bool& isMediaAlone);
+  bool carriesMedia(int socket) const;
   /** Until when packets may gather before they are fetched; 0 where they are too rare for that. */
   int64_t gatherUntilUs() const;
   void learnInterval(int packets);
