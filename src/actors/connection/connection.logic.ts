@@ -1,4 +1,10 @@
-import { type BackoffOptions, backoffMs, DEFAULT_BACKOFF, TroupeError } from "../../core/index.ts";
+import {
+  type BackoffOptions,
+  backoffMs,
+  DEFAULT_BACKOFF,
+  systemClock,
+  TroupeError,
+} from "../../core/index.ts";
 import type { TrackEvent, TrackMachineInput } from "../track/track.logic.ts";
 import type { ConnectionDriver, DialReason, DriverEvent, RemoteTrackInfo } from "./connection.driver.ts";
 
@@ -36,6 +42,8 @@ export const DEFAULT_CONNECTION_DEADLINES: ConnectionDeadlines = {
   trackMs: 30_000,
 };
 
+export const NEVER_REDIALED = { redials: 0, redialedMs: Number.NEGATIVE_INFINITY };
+
 export interface ConnectionMachineInput {
   driver: ConnectionDriver;
   /** Whether a lost connection is dialed again; true when left out. */
@@ -46,6 +54,8 @@ export interface ConnectionMachineInput {
   backoff?: BackoffOptions;
   /** Gives numbers in [0, 1); replaced in tests. */
   random?: () => number;
+  /** Monotonic time in milliseconds; replaced in tests. */
+  nowMs?: () => number;
 }
 
 /** A track's actor, as far as its connection uses it. */
@@ -77,9 +87,12 @@ export interface ConnectionContext extends Ending {
   deadlines: ConnectionDeadlines;
   backoff: BackoffOptions;
   random: () => number;
+  nowMs: () => number;
   tracks: Record<string, TrackEntry>;
   /** Redials since the last time it was connected. */
   redials: number;
+  /** When the last redial began, in the time of `nowMs`; negative infinity while there was none since it was connected. */
+  redialedMs: number;
 }
 
 export type ConnectionEvent =
@@ -101,8 +114,9 @@ export function createConnectionContext({ input }: { input: ConnectionMachineInp
     deadlines: { ...DEFAULT_CONNECTION_DEADLINES, ...input.deadlines },
     backoff: input.backoff ?? DEFAULT_BACKOFF,
     random: input.random ?? Math.random,
+    nowMs: input.nowMs ?? (() => systemClock.nowUs() / 1000),
     tracks: {},
-    redials: 0,
+    ...NEVER_REDIALED,
     code: 0,
     reason: "",
     error: null,
@@ -120,9 +134,16 @@ export const leaveDeadline = ({ context }: Scope) => context.deadlines.leaveMs;
 export const stallDeadline = ({ context }: Scope) => context.deadlines.stallMs;
 export const switchDeadline = ({ context }: Scope) => context.deadlines.switchMs;
 
-/** The wait before the next redial, in milliseconds. */
+/**
+ * The wait before the next redial, in milliseconds. Waits are from one redial's begin to the next one's: one that looked
+ * for a path for longer has waited by that, and a network that comes back is not left unused. The shortest wait remains.
+ */
 export function redialDelay({ context }: Scope): number {
-  return backoffMs(Math.max(0, context.redials - 1), context.backoff, context.random());
+  const { redials, redialedMs, backoff, nowMs } = context;
+  const random = context.random();
+  const waitMs = backoffMs(Math.max(0, redials - 1), backoff, random);
+  if (redialedMs === Number.NEGATIVE_INFINITY) return waitMs;
+  return Math.max(backoffMs(0, backoff, random), waitMs - (nowMs() - redialedMs));
 }
 
 // Guards
@@ -275,6 +296,8 @@ function timeoutOf(what: string, ms: number, cause?: unknown): Ending {
   });
   return { code: 0, reason: error.message, error };
 }
+
+export const withRedialBegun = ({ context }: Scope) => ({ redialedMs: context.nowMs() });
 
 export const withRedial = ({ context }: Scope) => ({ redials: context.redials + 1 });
 

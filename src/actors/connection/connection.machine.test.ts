@@ -43,7 +43,10 @@ function start(
 ) {
   const driver = new ScriptedDriver();
   const clock = new SimulatedClock();
-  const actor = createActor(machine, { clock, input: { driver, random: () => 0, ...input } });
+  const actor = createActor(machine, {
+    clock,
+    input: { driver, random: () => 0, nowMs: () => clock.now(), ...input },
+  });
   const failures: unknown[] = [];
   actor.subscribe({ error: (error) => failures.push(error) });
   actor.start();
@@ -155,6 +158,34 @@ describe("connection machine", () => {
     driver.join();
     expect(state()).toBe("connected(signalling.webSocket, media.flowing)");
     expect(driver.starts).toEqual(["dial", "redial", "redial"]);
+  });
+
+  it("redials soon after one that looked for a path for longer than it would have waited", () => {
+    const backoff = { firstMs: 100, maximumMs: 1_000, factor: 10, jitter: 0 };
+    const { driver, state, pass } = start({ backoff });
+    driver.join();
+    driver.report({ type: "transport.lost", reason: "" });
+    pass(100);
+    for (const [lastedMs, waitMs] of [
+      [400, 600],
+      [3_000, 100],
+      [0, 1_000],
+    ] as const) {
+      expect(state()).toBe("reconnecting.redialing");
+      pass(lastedMs);
+      driver.report({ type: "attempt.failed", error: FAILURE, permanent: false });
+      pass(waitMs - 10);
+      expect(state()).toBe("reconnecting.waiting");
+      pass(10);
+    }
+    expect(state()).toBe("reconnecting.redialing");
+    // Once it was back, the next loss begins with the first wait again.
+    driver.join();
+    driver.report({ type: "transport.lost", reason: "" });
+    pass(90);
+    expect(state()).toBe("reconnecting.waiting");
+    pass(10);
+    expect(state()).toBe("reconnecting.redialing");
   });
 
   it("tries to resume first where the driver can", () => {
