@@ -185,6 +185,11 @@ export interface TransportBinding {
   transportCertificateFault(
     certificate: DtlsCertificate,
   ): { field: keyof DtlsCertificate; expected: string } | undefined;
+  /**
+   * Calls `onChange` whenever addresses, links or the default route of this machine may have changed, in place of what it
+   * called before; null ends it. Keeps no process alive.
+   */
+  watchNetwork(onChange: (() => void) | null): void;
   /** Open transports and threads of this process. */
   transportHandles(): { transports: number; threads: number };
 }

@@ -15,8 +15,9 @@ export type PeerTransportEvents = {
   gathered: [];
   state: [state: TransportState, reason: string];
   /**
-   * The machine's addresses are others than those that the sockets are on. `isPathLost`: the path's own address is not
-   * among them any more, so that only a restart on new sockets helps. Told only where there is another way out.
+   * The machine's addresses are others than those that the sockets are on, or its default route is another.
+   * `isPathLost`: the path's own address is gone, so that only a restart on new sockets helps. Told only where there is
+   * another way out.
    */
   network: [isPathLost: boolean];
   /** A channel that the far side opened; open when this fires. */

@@ -180,6 +180,8 @@ Napi::Value transportCertificateFault(const Napi::CallbackInfo& info) {
   return writeCertificateFault(info.Env(), info[0].As<Napi::Object>());
 }
 
+void watchNetwork(const Napi::CallbackInfo& info) { TransportEnvironment::of(info.Env()).watchNetwork(info[0]); }
+
 Napi::Value transportHandles(const Napi::CallbackInfo& info) {
   Napi::Object handles = Napi::Object::New(info.Env());
   handles.Set("transports", TransportEnvironment::openTransports());
@@ -209,6 +211,7 @@ void registerTransport(Napi::Env env, Napi::Object exports) {
   add("transportSinceLastPacket", transportSinceLastPacket);
   add("transportClose", transportClose);
   add("transportCertificateFault", transportCertificateFault);
+  add("watchNetwork", watchNetwork);
   add("transportHandles", transportHandles);
 }
 

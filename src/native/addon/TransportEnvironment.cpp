@@ -155,6 +155,18 @@ void TransportEnvironment::close(uint32_t handle) {
   thread_.reset();
 }
 
+void TransportEnvironment::watchNetwork(Napi::Value onChange) {
+  network_.reset();
+  onNetworkChange_.Reset();
+  if (!onChange.IsFunction()) return;
+  onNetworkChange_ = Napi::Persistent(onChange.As<Napi::Function>());
+  network_ = std::make_unique<transport::NetworkWatch>([this](bool) {
+    TransportEvent event;
+    event.type = TransportEvent::Type::network;
+    enqueue(std::move(event));
+  });
+}
+
 void TransportEnvironment::closeObject(TransportObject& object) {
   thread_->invoke([&] { object.transport->close(); });
   --openCount;
@@ -171,6 +183,7 @@ void TransportEnvironment::onEnvironmentEnd(void* self) {
 }
 
 void TransportEnvironment::shutDown() {
+  network_.reset();
   // The engine's end of this environment may be gone already, so it is not told.
   for (auto& [handle, object] : objects_) closeObject(*object);
   objects_.clear();
@@ -207,9 +220,13 @@ void TransportEnvironment::dispatch() {
 }
 
 void TransportEnvironment::deliver(TransportEvent& event) {
+  Napi::HandleScope scope(env_);
+  if (event.transport == 0) {
+    if (!onNetworkChange_.IsEmpty()) call(onNetworkChange_.Value(), {});
+    return;
+  }
   const auto found = objects_.find(event.transport);
   if (found == objects_.end()) return;
-  Napi::HandleScope scope(env_);
   TransportObject& object = *found->second;
   if (event.weight > 0) object.transport->eventTaken(event.weight);
   std::vector<napi_value> arguments;
@@ -222,7 +239,11 @@ void TransportEnvironment::deliver(TransportEvent& event) {
     return;
   }
   // The listener may close the transport, and with it `object`.
-  if (napi_call_function(env_, env_.Undefined(), onEvent, arguments.size(), arguments.data(), nullptr) !=
+  call(onEvent, arguments);
+}
+
+void TransportEnvironment::call(napi_value function, const std::vector<napi_value>& arguments) {
+  if (napi_call_function(env_, env_.Undefined(), function, arguments.size(), arguments.data(), nullptr) !=
       napi_pending_exception) {
     return;
   }

@@ -11,6 +11,7 @@
 
 #include "../transport/ChannelGauge.hpp"
 #include "../transport/IoThread.hpp"
+#include "../transport/NetworkWatch.hpp"
 #include "../transport/Transport.hpp"
 
 namespace troupe::addon {
@@ -21,6 +22,7 @@ class TransportEnvironment;
 struct TransportEvent {
   enum class Type { candidate, gathered, state, channel, channelOpen, message, channelLow, channelClosed, network };
 
+  /** 0: of the machine, not of a transport. */
   uint32_t transport = 0;
   Type type = Type::gathered;
   uint32_t channel = 0;
@@ -83,6 +85,8 @@ class TransportEnvironment {
   /** Throws a Napi::Error for a handle that is not open here. */
   TransportObject& get(uint32_t handle);
   void close(uint32_t handle);
+  /** Calls `onChange` whenever the machine's network may have changed, in place of what was called before; null ends it. */
+  void watchNetwork(Napi::Value onChange);
   transport::IoThread& thread() { return *thread_; }
 
   /** From the I/O thread. */
@@ -95,6 +99,7 @@ class TransportEnvironment {
   void shutDown();
   void dispatch();
   void deliver(TransportEvent& event);
+  void call(napi_value function, const std::vector<napi_value>& arguments);
   std::vector<napi_value> argumentsOf(TransportEvent& event, TransportObject& object);
   void closeObject(TransportObject& object);
 
@@ -105,6 +110,8 @@ class TransportEnvironment {
   napi_threadsafe_function wake_ = nullptr;
   std::unique_ptr<transport::IoThread> thread_;
   std::map<uint32_t, std::unique_ptr<TransportObject>> objects_;
+  Napi::FunctionReference onNetworkChange_;
+  std::unique_ptr<transport::NetworkWatch> network_;
   std::mutex eventsMutex_;
   std::deque<TransportEvent> events_;
   bool isWakePending_ = false;

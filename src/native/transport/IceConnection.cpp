@@ -2,8 +2,6 @@
 
 #include <utility>
 
-#include "LocalAddresses.hpp"
-
 namespace troupe::transport {
 
 namespace {
@@ -73,8 +71,8 @@ void IceConnection::onGathered(const Path& path) {
   if (&path == &latest()) listener_.onGathered();
 }
 
-std::vector<std::string> IceConnection::machineAddresses() const {
-  return listLocalAddresses(options_.addresses, options_.filter);
+std::vector<std::string> IceConnection::machineAddresses(AddressUse use) const {
+  return listLocalAddresses(options_.addresses, options_.filter, use);
 }
 
 void IceConnection::onIceState(Path& path, IceState state) {

@@ -8,6 +8,7 @@
 #include "IceAgent.hpp"
 #include "IoThread.hpp"
 #include "IoTimer.hpp"
+#include "LocalAddresses.hpp"
 #include "Types.hpp"
 
 namespace troupe::transport {
@@ -52,11 +53,10 @@ class IceConnection {
 
   /** The addresses of this machine that the latest sockets are on. */
   const std::vector<std::string>& addresses() const { return latest().agent.addresses(); }
-  /** Those that sockets would be on now. */
-  std::vector<std::string> machineAddresses() const;
-  bool isPathLost(const std::vector<std::string>& machineAddresses) const {
-    return current_->agent.isPathLost(machineAddresses);
-  }
+  /** The machine's own, as far as the options let them through. */
+  std::vector<std::string> machineAddresses(AddressUse use) const;
+  /** Whether the address that datagrams go from is none of the machine's any more. */
+  bool isPathLost() const { return current_->agent.isPathLost(machineAddresses(AddressUse::keep)); }
   /** What ICE last said of the path that datagrams take. */
   IceState pathState() const { return current_->state; }
 

@@ -8,7 +8,9 @@
 #include <array>
 #include <charconv>
 #include <cstring>
+#include <fstream>
 #include <optional>
+#include <sstream>
 
 namespace troupe::transport {
 
@@ -16,6 +18,10 @@ namespace {
 
 // Every address costs a socket per transport, and pairs grow with the product of both sides' addresses.
 constexpr size_t kMaximumAddresses = 16;
+
+// IFA_F_DADFAILED, IFA_F_DEPRECATED and IFA_F_TENTATIVE of linux/if_addr.h: a socket cannot be bound to an address that
+// is tentative, and a new one should not be on one that is deprecated.
+constexpr unsigned kUnfitFlags = 0x08 | 0x20 | 0x40;
 
 struct Bytes {
   int family = AF_UNSPEC;
@@ -91,18 +97,44 @@ bool isLetThrough(const Found& one, const Bytes& address, const AddressFilter& f
 
 }  // namespace
 
-std::vector<std::string> listLocalAddresses(const std::vector<std::string>& more, const AddressFilter& filter) {
+std::set<std::string> readUnfitAddresses(std::istream& table) {
+  std::set<std::string> unfit;
+  std::string line;
+  while (std::getline(table, line)) {
+    std::istringstream fields(line);
+    std::string digits, index, prefix, scope;
+    unsigned flags = 0;
+    if (!(fields >> digits >> index >> prefix >> scope >> std::hex >> flags) || digits.size() != 32) continue;
+    if ((flags & kUnfitFlags) == 0) continue;
+    std::array<uint8_t, 16> bytes{};
+    for (size_t i = 0; i < bytes.size(); ++i) {
+      std::from_chars(digits.data() + 2 * i, digits.data() + 2 * i + 2, bytes[i], 16);
+    }
+    std::array<char, INET6_ADDRSTRLEN> text{};
+    if (inet_ntop(AF_INET6, bytes.data(), text.data(), text.size())) unfit.insert(text.data());
+  }
+  return unfit;
+}
+
+std::vector<std::string> listLocalAddresses(const std::vector<std::string>& more, const AddressFilter& filter,
+                                            AddressUse use) {
   std::vector<Found> candidates = {{"lo", "127.0.0.1"}};
   for (Found& one : readInterfaces()) candidates.push_back(std::move(one));
+  std::set<std::string> unfit;
+  if (use == AddressUse::open) {
+    std::ifstream table("/proc/net/if_inet6");
+    unfit = readUnfitAddresses(table);
+  }
   std::vector<std::string> addresses;
   const auto add = [&](const std::string& address) {
-    if (addresses.size() >= kMaximumAddresses) return;
+    if (use == AddressUse::open && addresses.size() >= kMaximumAddresses) return;
     if (std::find(addresses.begin(), addresses.end(), address) == addresses.end()) addresses.push_back(address);
   };
   for (const std::string& address : more) add(address);
   for (const Found& one : candidates) {
     const std::optional<Bytes> address = parseAddress(one.address);
-    if (address && !isLinkLocal6(*address) && isLetThrough(one, *address, filter)) add(one.address);
+    if (!address || isLinkLocal6(*address) || unfit.contains(one.address)) continue;
+    if (isLetThrough(one, *address, filter)) add(one.address);
   }
   return addresses;
 }

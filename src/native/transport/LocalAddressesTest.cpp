@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <sstream>
 
 using namespace troupe::transport;
 
@@ -37,4 +38,15 @@ TEST_CASE("A range that is none is refused") {
     CAPTURE(network);
     CHECK_THROWS_AS(listLocalAddresses({}, {{}, {network}}), InvalidParameters);
   }
+}
+
+TEST_CASE("New sockets are on no IPv6 address that is deprecated, tentative or a duplicate") {
+  std::istringstream table(
+      "20010db8000000000000000000000001 02 40 00 80     eth0\n"
+      "20010db8000000000000000000000002 02 40 00 21     eth0\n"  // temporary and deprecated
+      "20010db8000000000000000000000003 02 40 00 40     eth0\n"  // tentative
+      "20010db8000000000000000000000004 02 40 00 01     eth0\n"  // temporary
+      "20010db8000000000000000000000005 02 40 00 c8     eth0\n"  // a duplicate
+      "what is no line\n");
+  CHECK(readUnfitAddresses(table) == std::set<std::string>{"2001:db8::2", "2001:db8::3", "2001:db8::5"});
 }

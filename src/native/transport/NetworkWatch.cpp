@@ -40,15 +40,34 @@ int openRouteSocket() {
   if (fd < 0) return -1;
   sockaddr_nl local{};
   local.nl_family = AF_NETLINK;
-  local.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
+  local.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR | RTMGRP_IPV4_ROUTE | RTMGRP_IPV6_ROUTE;
   if (::bind(fd, reinterpret_cast<sockaddr*>(&local), sizeof local) == 0) return fd;
   ::close(fd);
   return -1;
 }
 
+/** What kinds of changes the kernel told of. */
+struct Changes {
+  bool any = false;
+  bool isRoute = false;
+};
+
+/** Routes of containers and tunnels come and go; only a default route says where media goes. */
+void note(const nlmsghdr& message, Changes& changes) {
+  const bool isRoute = message.nlmsg_type == RTM_NEWROUTE || message.nlmsg_type == RTM_DELROUTE;
+  if (!isRoute) {
+    changes.any = true;
+    return;
+  }
+  if (message.nlmsg_len < NLMSG_LENGTH(sizeof(rtmsg))) return;
+  const auto* route = static_cast<const rtmsg*>(NLMSG_DATA(&message));
+  if (route->rtm_dst_len != 0 || route->rtm_type != RTN_UNICAST) return;
+  changes.any = changes.isRoute = true;
+}
+
 }  // namespace
 
-/** The one thread. What the kernel says is not read but thrown away: those who are told look for themselves. */
+/** The one thread. Of what the kernel says only the kind is read: those who are told look for themselves. */
 class NetworkWatcher {
  public:
   NetworkWatcher() : socket_(openRouteSocket()), wake_(::eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK)) {
@@ -91,12 +110,14 @@ class NetworkWatcher {
   void run() {
     pthread_setname_np(pthread_self(), "troupe-network");
     while (waitFor(-1)) {
-      if (!drain()) return;
+      Changes changes;
+      if (!read(changes)) return;
+      if (!changes.any) continue;
       const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(kLongestBatchMs);
-      while (std::chrono::steady_clock::now() < end && waitFor(kQuietMs)) drain();
+      while (std::chrono::steady_clock::now() < end && waitFor(kQuietMs)) read(changes);
       if (stopping_) return;
       std::lock_guard lock(mutex_);
-      for (const auto& [id, changed] : watches_) changed();
+      for (const auto& [id, changed] : watches_) changed(changes.isRoute);
     }
   }
 
@@ -110,12 +131,24 @@ class NetworkWatcher {
     return ready > 0 && !stopping_;
   }
 
-  /** False when the socket is of no use any more. That messages were lost (ENOBUFS) tells enough. */
-  bool drain() {
-    std::array<uint8_t, 8192> ignored;
+  /** False when the socket is of no use any more. */
+  bool read(Changes& changes) {
+    alignas(nlmsghdr) std::array<uint8_t, 8192> buffer;
     for (;;) {
-      const ssize_t size = ::recv(socket_, ignored.data(), ignored.size(), 0);
-      if (size > 0 || (size < 0 && (errno == EINTR || errno == ENOBUFS))) continue;
+      const ssize_t size = ::recv(socket_, buffer.data(), buffer.size(), 0);
+      if (size > 0) {
+        auto left = static_cast<unsigned>(size);
+        for (auto* one = reinterpret_cast<nlmsghdr*>(buffer.data()); NLMSG_OK(one, left); one = NLMSG_NEXT(one, left)) {
+          note(*one, changes);
+        }
+        continue;
+      }
+      if (size < 0 && errno == EINTR) continue;
+      if (size < 0 && errno == ENOBUFS) {
+        // Messages were lost: there may have been any.
+        changes.any = changes.isRoute = true;
+        continue;
+      }
       return size < 0 && (errno == EAGAIN || errno == EWOULDBLOCK);
     }
   }

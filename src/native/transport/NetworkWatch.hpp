@@ -9,13 +9,17 @@ namespace troupe::transport {
 class NetworkWatcher;
 
 /**
- * Tells that addresses or links of this machine may have changed (rtnetlink(7)), as long as it lives. All of a process
- * share one thread and one socket, which go with the last of them. Where there is no rtnetlink nothing is ever told.
+ * Tells that addresses, links or default routes of this machine may have changed (rtnetlink(7)), as long as it lives. All
+ * of a process share one thread and one socket, which go with the last of them. Where there is no rtnetlink nothing is
+ * ever told.
  */
 class NetworkWatch {
  public:
-  /** Runs on the watcher's thread, after changes that come close together once; it must neither wait nor end a watch. */
-  using Changed = std::function<void()>;
+  /**
+   * Runs on the watcher's thread, after changes that come close together once; it must neither wait nor end a watch.
+   * `isRoute`: a default route is among them.
+   */
+  using Changed = std::function<void(bool isRoute)>;
 
   explicit NetworkWatch(Changed changed);
   /** When it returns, `changed` does not run and will not any more. */

@@ -16,7 +16,7 @@ TEST_CASE("watches of the network share one thread, which goes with the last of 
 #endif
   REQUIRE(NetworkWatch::running() == 0);
   std::vector<std::unique_ptr<NetworkWatch>> watches;
-  for (int i = 0; i < 3; ++i) watches.push_back(std::make_unique<NetworkWatch>([] {}));
+  for (int i = 0; i < 3; ++i) watches.push_back(std::make_unique<NetworkWatch>([](bool) {}));
   CHECK(NetworkWatch::running() == kRunning);
   while (watches.size() > 1) watches.pop_back();
   CHECK(NetworkWatch::running() == kRunning);
@@ -28,7 +28,7 @@ TEST_CASE("watches of the network come and go on several threads at once") {
   std::vector<std::thread> threads;
   for (int i = 0; i < 4; ++i) {
     threads.emplace_back([] {
-      for (int round = 0; round < 50; ++round) NetworkWatch watch([] {});
+      for (int round = 0; round < 50; ++round) NetworkWatch watch([](bool) {});
     });
   }
   for (std::thread& thread : threads) thread.join();

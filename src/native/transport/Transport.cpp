@@ -68,23 +68,23 @@ void Transport::gather() {
 
 void Transport::watchNetwork() {
   knownAddresses_ = ice_.addresses();
-  network_ = std::make_unique<NetworkWatch>([&thread = thread_, weak = weak_from_this()] {
-    thread.post([weak] {
-      if (const std::shared_ptr<Transport> transport = weak.lock()) transport->onNetworkChanged();
+  network_ = std::make_unique<NetworkWatch>([&thread = thread_, weak = weak_from_this()](bool isRoute) {
+    thread.post([weak, isRoute] {
+      if (const std::shared_ptr<Transport> transport = weak.lock()) transport->onNetworkChanged(isRoute);
     });
   });
 }
 
-void Transport::onNetworkChanged() {
+void Transport::onNetworkChanged(bool isRoute) {
   if (!network_) return;
-  std::vector<std::string> addresses = ice_.machineAddresses();
-  const bool isLost = ice_.isPathLost(addresses);
+  std::vector<std::string> addresses = ice_.machineAddresses(AddressUse::open);
+  const bool isLost = ice_.isPathLost();
   if (isPathLost_ && !isLost) {
     // The address came back, and with it the path, of which ICE may not have noticed anything.
     isPathLost_ = false;
     if (ice_.pathState() == IceState::connected) onIceState(IceState::connected);
   }
-  if (addresses == knownAddresses_) return;
+  if (addresses == knownAddresses_ && !isRoute) return;
   knownAddresses_ = std::move(addresses);
   const bool hasWayOut = std::any_of(knownAddresses_.begin(), knownAddresses_.end(), isNotLoopback);
   if (!hasWayOut) return;

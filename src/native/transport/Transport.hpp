@@ -29,8 +29,8 @@ class TransportListener {
   virtual void onGathered() = 0;
   virtual void onState(TransportState state, const std::string& reason) = 0;
   /**
-   * The machine's addresses are others than those that the sockets are on. `isPathLost`: the one that the path took is
-   * not among them, and there is another: only a restart on new sockets helps.
+   * The machine's addresses are others than those that the sockets are on, or its default route is another.
+   * `isPathLost`: the address that the path took is gone, and there is another: only a restart on new sockets helps.
    */
   virtual void onNetwork(bool isPathLost) = 0;
   virtual void onChannel(uint32_t channel, const std::string& label, const ChannelOptions& options,
@@ -108,7 +108,7 @@ class Transport final : public PacketSender,
   void holdEarlyPacket(const uint8_t* data, size_t size, PacketKind kind, int64_t arrivalUs);
   void onConnectDeadline();
   void watchNetwork();
-  void onNetworkChanged();
+  void onNetworkChanged(bool isRoute);
   void addUntaken(size_t messageBytes);
   bool sendDatagram(const uint8_t* data, size_t size, int dscp);
   Traffic traffic() const;
