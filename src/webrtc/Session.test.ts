@@ -267,38 +267,6 @@ describe("two sessions", () => {
   });
 });
 
-describe("sessions on a network that changes", () => {
-  it("restart on new sockets once, whoever offers", () => {
-    const both = pair();
-    both.stage.session.addTransceiver({ kind: "audio", direction: "recvonly" });
-    exchange(both);
-    both.stage.transport.events.emit("network", false);
-    exchange(both);
-    expect(both.stage.transport.restartForms).toEqual([]);
-    for (let round = 0; round < 2; round++) {
-      const restart = both.stage.session.createOffer({ iceRestart: true });
-      both.stage.session.acceptAnswer(both.client.session.acceptOffer(restart));
-    }
-    expect(both.stage.transport.restartForms).toEqual(["new-sockets", "same-sockets"]);
-  });
-
-  it("bring new sockets along with the next answer when the path is lost, and say so", () => {
-    const both = pair();
-    both.stage.session.addTransceiver({ kind: "audio", direction: "recvonly" });
-    exchange(both);
-    const told: boolean[] = [];
-    both.client.session.events.on("network", (isPathLost) => told.push(isPathLost));
-    both.client.transport.events.emit("network", false);
-    exchange(both);
-    expect(both.client.transport.restartForms).toEqual([]);
-    both.client.transport.events.emit("network", true);
-    exchange(both);
-    exchange(both);
-    expect(both.client.transport.restartForms).toEqual(["new-sockets"]);
-    expect(told).toEqual([false, true]);
-  });
-});
-
 describe("a session in the wrong state", () => {
   it("refuses what belongs to the other role, and an answer without an offer", () => {
     const { stage, client } = pair();

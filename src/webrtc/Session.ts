@@ -4,6 +4,7 @@ import { Answerer } from "./Answerer.ts";
 import { Bundle } from "./Bundle.ts";
 import { Demultiplexer } from "./Demultiplexer.ts";
 import { Liveness } from "./Liveness.ts";
+import { NetworkChanges } from "./NetworkChanges.ts";
 import { Offerer } from "./Offerer.ts";
 import { checkTransceiverOptions } from "./options.ts";
 import type { IceRestart, PeerTransport, TransportChannel } from "./PeerTransport.ts";
@@ -42,6 +43,7 @@ export class Session {
   readonly #negotiator: Offerer | Answerer;
   readonly #demultiplexer: Demultiplexer;
   readonly #liveness: Liveness;
+  readonly #networkChanges: NetworkChanges;
   readonly #stopListening: (() => void)[];
   /** What the next restart has to be. */
   #restartForm: IceRestart = "same-sockets";
@@ -68,7 +70,12 @@ export class Session {
       options.clock ?? systemClock,
       () => this.transport.sinceLastPacketMs,
       () => this.transport.probe(),
-      (state) => this.events.emit("liveness", state),
+      (state) => this.#onLiveness(state),
+    );
+    this.#networkChanges = new NetworkChanges(
+      options.clock ?? systemClock,
+      () => this.#liveness.state === "stalled" || this.transport.state === "disconnected",
+      (isPathLost) => this.#onNetwork(isPathLost),
     );
     this.#stopListening = this.#listen();
     try {
@@ -223,7 +230,7 @@ export class Session {
       this.transport.events.on("candidate", (candidate) => this.#onCandidate(candidate)),
       this.transport.events.on("gathered", () => this.#onGathered()),
       this.transport.events.on("state", (state, reason) => this.#onState(state, reason)),
-      this.transport.events.on("network", (isPathLost) => this.#onNetwork(isPathLost)),
+      this.transport.events.on("network", (isPathLost) => this.#networkChanges.changed(isPathLost)),
       this.transport.events.on("channel", (channel) => this.events.emit("channel", channel)),
       this.peer.events.on("unknownSsrc", (ssrc, payloadType, mid) =>
         this.#guard(() => this.#demultiplexer.onUnknownSsrc(ssrc, payloadType, mid)),
@@ -247,6 +254,13 @@ export class Session {
     if (state === "connected") this.#liveness.start();
     else if (state === "failed" || state === "closed") this.#liveness.stop();
     this.events.emit("state", state, reason);
+    if (state === "disconnected") this.#networkChanges.pathDied();
+  }
+
+  #onLiveness(state: "flowing" | "stalled"): void {
+    // Before anybody takes it for a stall: that there is another way helps more than to wait.
+    if (state === "stalled") this.#networkChanges.pathDied();
+    this.events.emit("liveness", state);
   }
 
   #onNetwork(isPathLost: boolean): void {

@@ -136,8 +136,8 @@ export type SessionEvents = {
   candidate: [candidate: string, mid: string];
   state: [state: TransportState, reason: string];
   /**
-   * The machine's network changed; the next restart of ICE is on new sockets. `isPathLost`: the path cannot come back by
-   * itself.
+   * The machine's network changed; the next restart of ICE is on new sockets. `isPathLost`: the path's address is gone, or
+   * the path is dead and there is another way now.
    */
   network: [isPathLost: boolean];
   /** A data channel that the far side opened. */
