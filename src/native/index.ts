@@ -41,6 +41,7 @@ export {
   type FilterOptions,
   type Level,
 } from "./producers.ts";
+export { NetworkChanged, onSocketNetworkChange } from "./socketNetwork.ts";
 export type {
   DataChannelOptions,
   DtlsCertificate,

@@ -76,6 +76,7 @@ export class Attempt {
   #awaitedSwitch: { ignore: boolean | undefined } | undefined;
   #probing = false;
   #reportedStall = false;
+  #pathLost = false;
   #unwanted = false;
 
   /** @param redial how many attempts in a row failed before it; 0 for the first one of a connection. */
@@ -93,6 +94,11 @@ export class Attempt {
 
   get isOpen(): boolean {
     return this.#phase !== "closed";
+  }
+
+  /** Whether a change of the machine's network ended it, so that another attempt may go another way. */
+  get endedByNetwork(): boolean {
+    return this.#pathLost || this.#client.endedByNetwork;
   }
 
   start(): void {
@@ -130,6 +136,13 @@ export class Attempt {
   /** The user is about to leave: an end without a farewell is in order, then. */
   expectEnd(): void {
     this.#unwanted = true;
+  }
+
+  /** Drops it with another one to follow at once: nothing stays attached to what it carried. */
+  abandon(): void {
+    if (this.#sender && this.#local) this.#context.host.senderGone(this.#local.id);
+    this.#tracks.detach();
+    this.close();
   }
 
   /** Drops it on the spot. */
@@ -458,9 +471,10 @@ export class Attempt {
     this.#report({ type: "media.stalled" });
   }
 
-  /** The address that media took is gone. Only the server offers, and it may never do so again: joining anew is quicker. */
+  /** Media has to go another way. Only the server offers, and it may never do so again: joining anew is quicker. */
   #onPathLost(): void {
     if (this.#phase === "leaving") return;
+    this.#pathLost = true;
     this.errorCode ??= "PEER_CONNECTION_STATE_FAILED";
     this.#report({ type: "transport.lost", reason: "the network changed" });
   }

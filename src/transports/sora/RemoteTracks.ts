@@ -45,6 +45,12 @@ export class RemoteTracks {
     this.#report({ type: "track.removed", key: known.key });
   }
 
+  /** Takes all receivers back: the tracks wait for those of another attempt. */
+  detach(): void {
+    for (const { key } of this.#current.values()) this.#host.receiverGone(key);
+    this.#current.clear();
+  }
+
   /** Hands over receivers that are new: a negotiation may have made others. */
   refresh(): void {
     for (const [transceiver, known] of this.#current) {

@@ -1,6 +1,8 @@
+import type { Socket } from "node:net";
 import { HttpsProxyAgent } from "https-proxy-agent";
 import { type RawData, WebSocket } from "ws";
 import { TypedEvents } from "../../core/index.ts";
+import { onSocketNetworkChange } from "../../native/index.ts";
 import type { SoraSettings } from "./options.ts";
 import { MAXIMUM_MESSAGE_BYTES } from "./wire.ts";
 
@@ -32,6 +34,7 @@ export class SignallingSocket {
   readonly #closeMs: number;
   #error: Error | undefined;
   #closeTimer: NodeJS.Timeout | undefined;
+  #stopWatching = () => {};
   #closed = false;
 
   /** Dials at once. Nothing is read before {@link SignallingSocket.listen}. */
@@ -50,6 +53,10 @@ export class SignallingSocket {
       cert: pemOf(tls?.clientCertificate),
       key: pemOf(tls?.clientKey),
       agent: options.proxy && proxyAgent(options.proxy, options.userAgent),
+      finishRequest: (request) => {
+        request.once("socket", (socket) => this.#watch(socket));
+        request.end();
+      },
     });
     this.#socket.on("open", () => {
       this.#socket.pause();
@@ -106,9 +113,19 @@ export class SignallingSocket {
     this.#socket.terminate();
   }
 
+  /** Nothing would come any more, and nobody would be told. */
+  #watch(socket: Socket): void {
+    if (this.#closed) return;
+    this.#stopWatching = onSocketNetworkChange(socket, (error) => {
+      this.#error ??= error;
+      this.terminate();
+    });
+  }
+
   #onClose(code: number, reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#stopWatching();
     clearTimeout(this.#closeTimer);
     this.events.emit("closed", code, reason, this.#error);
     this.events.removeAllListeners();

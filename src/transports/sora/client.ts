@@ -1,4 +1,5 @@
 import { type Clock, TroupeError, TypedEvents } from "../../core/index.ts";
+import { NetworkChanged } from "../../native/index.ts";
 import type { TransportChannel } from "../../webrtc/index.ts";
 import { DataChannel } from "./DataChannel.ts";
 import { dial } from "./dial.ts";
@@ -72,10 +73,16 @@ export class SoraClient {
   #switched = false;
   #onAllGone: (() => void) | undefined;
   #closed = false;
+  #endedByNetwork = false;
 
   constructor(settings: SoraSettings, clock: Clock) {
     this.#settings = settings;
     this.#clock = clock;
+  }
+
+  /** Whether a change of the machine's network ended the WebSocket. */
+  get endedByNetwork(): boolean {
+    return this.#endedByNetwork;
   }
 
   /**
@@ -92,6 +99,9 @@ export class SoraClient {
       tls,
       proxy,
       signal: this.#abort.signal,
+    }).catch((error: Error) => {
+      this.#endedByNetwork ||= error.cause instanceof NetworkChanged;
+      throw error;
     });
     if (this.#closed) {
       socket.terminate();
@@ -268,6 +278,7 @@ export class SoraClient {
   #onSocketClosed(socket: SignallingSocket, code: number, reason: string, error: Error | undefined): void {
     if (socket !== this.#socket) return;
     this.#socket = undefined;
+    this.#endedByNetwork ||= error instanceof NetworkChanged;
     this.events.emit("webSocketClosed", code, reason);
     if (code === 1000) {
       this.events.emit("ended", { code, reason, errorCode: "CLOSE_SUCCEEDED" });

@@ -43,9 +43,8 @@ export function dial(urls: readonly string[], options: DialOptions): Promise<Sig
       failures.push(`${publicPart(url)}: ${error?.message ?? `closed with ${code}`}`);
       if (pending.size > 0) return;
       finish();
-      reject(
-        new TroupeError("SIGNALLING_FAILED", `No signaling URL could be opened (${failures.join("; ")})`),
-      );
+      const message = `No signaling URL could be opened (${failures.join("; ")})`;
+      reject(new TroupeError("SIGNALLING_FAILED", message, { cause: error }));
     });
   }
   return promise;

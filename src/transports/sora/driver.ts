@@ -20,6 +20,9 @@ import type { RpcCalls, SoraRpcOptions } from "./rpc.ts";
 /** How many kinds of ignored messages are told apart in the log. */
 const MAXIMUM_IGNORED_KINDS = 32;
 
+/** How many changes of the machine's network one connect outlives. */
+const MAXIMUM_NETWORK_CHANGES = 3;
+
 /** What tests replace. */
 export interface SoraDriverParts {
   createSession?: CreateSession;
@@ -84,9 +87,24 @@ export class SoraDriver implements TransportDriver {
     this.#attempt?.close();
     for (const outbox of this.#outboxes.values()) outbox.detach();
     this.#redials = reason === "dial" ? 0 : this.#redials + 1;
+    // The connection actor redials by itself.
+    this.#run(reason === "dial" ? MAXIMUM_NETWORK_CHANGES : 0, report, signal);
+  }
+
+  /** One attempt, and others in its place while it is ended by changes of the machine's network before it has joined. */
+  #run(changes: number, report: (event: DriverEvent) => void, signal: AbortSignal): void {
+    let isJoined = false;
     const attempt = new Attempt(this.#context, this.#redials, (event) => {
-      if (event.type === "joined") this.#redials = 0;
-      report(event);
+      if (event.type === "joined") {
+        isJoined = true;
+        this.#redials = 0;
+      }
+      if (isJoined || changes === 0 || !isLoss(event) || !attempt.endedByNetwork) {
+        report(event);
+        return;
+      }
+      attempt.abandon();
+      if (!signal.aborted) this.#run(changes - 1, report, signal);
     });
     this.#attempt = attempt;
     signal.addEventListener("abort", () => attempt.close(), { once: true });
@@ -180,4 +198,8 @@ export class SoraDriver implements TransportDriver {
     this.#ignored.add(what);
     this.#context.log.warn("ignored what the server sent", { what });
   }
+}
+
+function isLoss({ type }: DriverEvent): boolean {
+  return type === "attempt.failed" || type === "signalling.lost" || type === "transport.lost";
 }

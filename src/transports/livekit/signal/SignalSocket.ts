@@ -1,6 +1,8 @@
 import type { IncomingMessage } from "node:http";
+import type { Socket } from "node:net";
 import { type RawData, WebSocket } from "ws";
 import { TypedEvents } from "../../../core/index.ts";
+import { onSocketNetworkChange } from "../../../native/index.ts";
 
 /** The largest message read, in bytes: a JoinResponse names everybody in the room. */
 const MAXIMUM_MESSAGE_BYTES = 16 * 1024 * 1024;
@@ -43,6 +45,7 @@ export class SignalSocket {
   #error: Error | undefined;
   #refusal: Refusal | undefined;
   #closeTimer: NodeJS.Timeout | undefined;
+  #stopWatching = () => {};
   #closed = false;
 
   /** Dials at once. The token travels in a header, so that no log of addresses holds it. */
@@ -53,6 +56,10 @@ export class SignalSocket {
       perMessageDeflate: false,
       followRedirects: false,
       headers: { authorization: `Bearer ${token}` },
+      finishRequest: (request) => {
+        request.once("socket", (socket) => this.#watch(socket));
+        request.end();
+      },
     });
     this.#socket.on("open", () => this.events.emit("open"));
     this.#socket.on("message", (data, binary) => this.events.emit("message", bytesOf(data), binary));
@@ -96,6 +103,11 @@ export class SignalSocket {
     this.#socket.terminate();
   }
 
+  /** Nothing would come any more, and nobody would be told. */
+  #watch(socket: Socket): void {
+    if (!this.#closed) this.#stopWatching = onSocketNetworkChange(socket, (error) => this.terminate(error));
+  }
+
   #onRefused(response: IncomingMessage): void {
     const chunks: Buffer[] = [];
     let length = 0;
@@ -118,6 +130,7 @@ export class SignalSocket {
   #onClose(code: number, reason: string): void {
     if (this.#closed) return;
     this.#closed = true;
+    this.#stopWatching();
     clearTimeout(this.#closeTimer);
     this.events.emit("closed", { code, reason, refusal: this.#refusal, error: this.#error });
     this.events.removeAllListeners();
