@@ -200,6 +200,7 @@ export class Member {
       if (state === "connected") this.#connected();
       else if (state === "failed" || state === "closed") this.#transportLost(reason);
     });
+    this.#session.events.on("network", (isPathLost) => isPathLost && this.#negotiation.restart());
     this.#session.events.on("error", (error) => this.#log.warn("a session reports an error", { error }));
     this.#signalling.events.on("message", (message) => this.#handle(message));
     this.#signalling.events.on("call", (message) => void this.#answerCall(message));
@@ -235,7 +236,10 @@ export class Member {
   }
 
   #sendReOffer(sdp: string): void {
-    if (!this.#signalling.tell("signaling", { type: "re-offer", sdp }))
+    // A data channel goes by the path that a restart is to replace.
+    const message = { type: "re-offer", sdp };
+    const isPathDead = this.#session.transport.state === "disconnected";
+    if (!(isPathDead && this.#signalling.say(message)) && !this.#signalling.tell("signaling", message))
       this.leave("SIGNALING-LOST", CloseCode.internal);
   }
 

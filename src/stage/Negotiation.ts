@@ -68,6 +68,17 @@ export class Negotiation {
     this.#renegotiate();
   }
 
+  /**
+   * Moves the member to the addresses that the stage has now, by a re-offer that restarts ICE: in Sora only the server
+   * offers. A re-offer that waits for its answer goes first.
+   */
+  restart(): void {
+    if (!this.#answered || this.#session.closed) return;
+    this.#session.restartIce();
+    this.#dirty = true;
+    this.#renegotiate();
+  }
+
   close(): void {
     clearTimeout(this.#timer);
     this.events.removeAllListeners();
