@@ -26,12 +26,12 @@ export interface BenchOptions {
   /** Transport: another name for bots. */
   pairs?: number;
   minutes?: number;
-  /** Network change: how often for each transport; 20 when left out. */
+  /** Network change: how often each kind for each transport; 20 when left out. */
   changes?: number;
   complexity?: number;
   /** Voice: how much of the time each bot speaks, 0 to 1; all of it when left out. */
   speechShare?: number;
-  /** Names of rows of the quality bench; all when left out. */
+  /** Names of rows of the quality bench, or kinds of network change; all when left out. */
   rows?: string[];
   /** Where the quality bench writes its table. */
   report?: string;
@@ -63,7 +63,7 @@ const BENCHES = {
   blocked: { run: benchBlocked, takes: PARTY, bots: 10, seconds: 20 },
   livekit: { run: benchLiveKit, takes: PARTY, bots: 12, seconds: 20, complexity: LIBWEBRTC_COMPLEXITY },
   restart: { run: benchRestart, takes: PARTY, bots: 10, seconds: 20 },
-  "network-change": { run: benchNetworkChange, takes: ["changes"], bots: 1, seconds: 0 },
+  "network-change": { run: benchNetworkChange, takes: ["changes", "rows"], bots: 1, seconds: 0 },
   receiver: { run: benchReceiver, takes: [...TIME, "rows"], bots: 1, seconds: 60 },
   quality: { run: benchQuality, takes: [...TIME, "rows", "report"], bots: 1, seconds: 60 },
   interruption: { run: benchInterruption, takes: ["bots"], bots: 4, seconds: 0 },

@@ -1,58 +1,88 @@
-// The near end of the network bench, in a network namespace of its own: the bot whose address changes.
-import { execFileSync } from "node:child_process";
+// The near end of the network bench, in a network namespace of its own: the bot whose network changes.
 import { randomBytes } from "node:crypto";
 import { setTimeout as pause } from "node:timers/promises";
+import { TroupeError } from "../../../core/index.ts";
 import { Engine } from "../../../native/index.ts";
 import { BenchChild, serveBench } from "../childProcess.ts";
 import { nowMs, untilAddress } from "./Arrivals.ts";
+import { CHANGES, type ChangeKind } from "./changes.ts";
+import { FAR_ADDRESS, Links } from "./Links.ts";
 import { type Place, Talker } from "./talk.ts";
 
-const FAR_ADDRESS = "10.77.0.1";
-const NEAR_ADDRESSES = ["10.77.0.2", "10.77.0.3"] as const;
-/** What was under way when the address went has been received by then. */
+/** What was under way when the network changed has been received by then. */
 const UNDER_WAY_MS = 15;
 /** Between audio that came again and the next change. */
-const PAUSE_MS = 1_500;
+const PAUSE_MS = 1_000;
 
-/** How long audio stayed away at one change. */
+/** How long audio stayed away at one change, and how often the bot lost its connection at it. */
 export interface Again {
   inMs: number;
   outMs: number;
+  losses: number;
+}
+
+/** Where a connect is when the address changes under it. */
+const CONNECT_STATES = ["dialing", "negotiating", "securing"];
+
+export interface Measurement {
+  kind: ChangeKind;
+  changes: number;
 }
 
 const far = new BenchChild("network/farProcess", ["unshare", "--net"]);
+let links: Links;
+let place: Place;
+let talker: Talker;
 
 serveBench({
   async open() {
     // The far process answers once it is in its namespace.
     await far.request("close");
-    ip(`link set lo up
-link add near0 type veth peer name far0 netns ${far.pid}
-addr add ${NEAR_ADDRESSES[0]}/24 dev near0
-link set near0 up`);
-    const far0 = `link set lo up\naddr add ${FAR_ADDRESS}/24 dev far0\nlink set far0 up\n`;
-    execFileSync("nsenter", ["--target", `${far.pid}`, "--net", "ip", "-batch", "-"], { input: far0 });
-    await untilAddress(NEAR_ADDRESSES[0]);
+    links = new Links(far.pid);
+    await untilAddress(links.address);
   },
-  async measure({ transport, changes }: { transport: Place["transport"]; changes: number }) {
+  async join({ transport }: Pick<Place, "transport">) {
     const secret = randomBytes(16).toString("hex");
-    const place = await far.request<Place>("open", { transport, address: FAR_ADDRESS, secret });
-    const talker = await Talker.join(place, "near");
+    place = await far.request<Place>("open", { transport, address: FAR_ADDRESS, secret });
+    talker = await Talker.join(place, "near");
+    await bothHear(talker, nowMs());
+  },
+  async measure({ kind, changes }: Measurement) {
     const again: Again[] = [];
-    try {
-      await bothHear(talker, nowMs());
-      for (let change = 0; change < changes; change++) {
-        await pause(PAUSE_MS);
-        const began = nowMs();
-        moveAddress();
-        const heard = await bothHear(talker, nowMs() + UNDER_WAY_MS);
-        again.push({ inMs: heard.inMs - began, outMs: heard.outMs - began });
-      }
-    } finally {
-      await talker.leave();
-      await far.request("close");
+    for (let change = 0; change < changes; change++) {
+      await pause(PAUSE_MS);
+      const before = talker.losses;
+      const began = await CHANGES[kind](links);
+      const { inMs, outMs } = await bothHear(talker, nowMs() + UNDER_WAY_MS);
+      again.push({ inMs: inMs - began, outMs: outMs - began, losses: talker.losses - before });
+      links.settle();
     }
     return again;
+  },
+  /** Has the address change under a connect in each of its states; gives how long each took, in ms. */
+  async connect() {
+    const tookMs: number[] = [];
+    for (const wanted of CONNECT_STATES) {
+      let isMoved = false;
+      const began = nowMs();
+      const other = await Talker.join(place, "other", (state) => {
+        if (isMoved || !state.endsWith(wanted)) return;
+        isMoved = true;
+        links.moveAddress();
+      });
+      try {
+        await other.arrivals.firstAfter(nowMs());
+      } finally {
+        await other.leave();
+      }
+      if (!isMoved) throw new TroupeError("INTERNAL", `The connect was never ${wanted}`);
+      tookMs.push(nowMs() - began);
+    }
+    return tookMs;
+  },
+  async leave() {
+    await talker.leave();
+    await far.request("close");
   },
   async close() {
     await far.request("stop");
@@ -61,23 +91,10 @@ link set near0 up`);
   },
 });
 
-async function bothHear(talker: Talker, ms: number): Promise<Again> {
+async function bothHear(talker: Talker, ms: number): Promise<{ inMs: number; outMs: number }> {
   const [inMs, outMs] = await Promise.all([
     talker.arrivals.firstAfter(ms),
     far.request<number>("firstAfter", { ms }),
   ]);
   return { inMs, outMs };
-}
-
-let current = 0;
-
-/** Takes the address away and adds the other one. */
-function moveAddress(): void {
-  const before = NEAR_ADDRESSES[current]!;
-  current = 1 - current;
-  ip(`addr del ${before}/24 dev near0\naddr add ${NEAR_ADDRESSES[current]}/24 dev near0`);
-}
-
-function ip(commands: string): void {
-  execFileSync("ip", ["-batch", "-"], { input: `${commands}\n` });
 }

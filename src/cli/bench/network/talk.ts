@@ -23,6 +23,8 @@ export interface Place {
 /** A bot that talks all the while, and listens to everybody. */
 export class Talker {
   readonly arrivals: Arrivals;
+  /** How often the connection was lost. */
+  losses = 0;
   readonly #connection: Connection;
   readonly #source = new AudioSource({ sampleRate: RATE, channels: 1 });
   readonly #sinks: AudioSink[] = [];
@@ -31,13 +33,24 @@ export class Talker {
     this.#connection = connection;
     this.arrivals = new Arrivals(connection);
     connection.on("track", (track) => this.#sinks.push(new AudioSink(track)));
+    connection.on("reconnecting", () => {
+      this.losses += 1;
+    });
     connection.publish(this.#source, { dtx: false } as object);
     void this.#talk();
   }
 
-  static async join(place: Place, identity: string): Promise<Talker> {
-    const talker = new Talker(await connectionTo(place, identity));
-    await talker.#connection.connected();
+  /** @param onState called with each state on the way. */
+  static async join(
+    place: Place,
+    identity: string,
+    onState: (state: string) => void = () => {},
+  ): Promise<Talker> {
+    const connection = await connectionTo(place, identity);
+    onState(connection.state);
+    connection.on("state", onState);
+    const talker = new Talker(connection);
+    await connection.connected();
     return talker;
   }
 

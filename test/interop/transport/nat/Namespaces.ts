@@ -12,6 +12,11 @@ export const SERVER = "198.51.100.1";
 export const OUTSIDE = { near: "198.51.100.2", far: "198.51.100.3" } as const;
 /** The hosts behind the NATs, and the NATs as these see them. */
 export const INSIDE = { near: "10.1.0.2", far: "10.2.0.2" } as const;
+/** Without NAT: the same hosts over IPv6. */
+export const INSIDE6 = { near: "fd00:1::2", far: "fd00:2::2" } as const;
+const NETWORK6 = { near: "fd00:1::/64", far: "fd00:2::/64" } as const;
+const GATEWAY6 = { near: "fd00:1::1", far: "fd00:2::1" } as const;
+const OUTSIDE6 = { near: "fd00:ff::2", far: "fd00:ff::3" } as const;
 const GATEWAY = { near: "10.1.0.1", far: "10.2.0.1" } as const;
 
 export type Side = "near" | "far";
@@ -97,6 +102,21 @@ table ip filter {
     );
   }
 
+  /** Takes the host's IPv6 address away and adds another one. `dad`: the kernel first has to find that it is unique. */
+  changeAddress6(side: Side, from: string, to: string, dad: "dad" | "nodad"): void {
+    const how = dad === "nodad" ? "nodad" : "";
+    ip(this.ends[side].pid, `addr del ${from}/64 dev inside`, `addr add ${to}/64 dev inside ${how}`);
+  }
+
+  /** What the kernel does to a temporary address once there is a newer one (RFC 8981). */
+  deprecateAddress6(side: Side, old: string, newer: string): void {
+    ip(
+      this.ends[side].pid,
+      `addr add ${newer}/64 dev inside nodad`,
+      `addr change ${old}/64 dev inside nodad preferred_lft 0`,
+    );
+  }
+
   async close(): Promise<void> {
     const ended = once(this.#turn, "exit");
     this.#turn.kill("SIGKILL");
@@ -126,6 +146,7 @@ function hasOwnNamespace(pid: number): boolean {
 
 /** host: `inside` - gateway: `inside`, `outside` - the internet's bridge. */
 function connect(side: Side, gateway: number, host: number): void {
+  const other = side === "near" ? "far" : "near";
   ip(
     process.pid,
     `link add ${side} type veth peer name outside netns ${gateway}`,
@@ -140,13 +161,22 @@ function connect(side: Side, gateway: number, host: number): void {
     `addr add ${GATEWAY[side]}/24 dev inside`,
     "link set inside up",
   );
-  inNamespace(gateway, ["sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward"]);
+  ip(
+    gateway,
+    `addr add ${OUTSIDE6[side]}/64 dev outside nodad`,
+    `addr add ${GATEWAY6[side]}/64 dev inside nodad`,
+    `route add ${NETWORK6[other]} via ${OUTSIDE6[other]}`,
+  );
+  const forward = "echo 1 > /proc/sys/net/ipv4/ip_forward; echo 1 > /proc/sys/net/ipv6/conf/all/forwarding";
+  inNamespace(gateway, ["sh", "-c", forward]);
   ip(
     host,
     "link set lo up",
     `addr add ${INSIDE[side]}/24 dev inside`,
     "link set inside up",
     `route add default via ${GATEWAY[side]}`,
+    `addr add ${INSIDE6[side]}/64 dev inside nodad`,
+    `route add default via ${GATEWAY6[side]}`,
   );
 }
 

@@ -1,11 +1,14 @@
 import { spawn } from "node:child_process";
 import { fileURLToPath } from "node:url";
 import { namespaceCommand } from "../../../../src/cli/bench/network/namespaceCommand.ts";
-import { benchNetworkChange } from "../../../../src/cli/bench/network/networkChange.ts";
+import { withChangingNetwork } from "../../../../src/cli/bench/network/networkChange.ts";
 import { type Checks, expect } from "../../sora/Checks.ts";
 
-const CHANGES = 2;
-const CHANGES_MS = 55_000;
+/** Of all kinds of changes those that take different ways through the code; the bench has the others. */
+const KINDS = ["address", "gap", "deadPath", "flapping"] as const;
+const WITHIN_MS = 120_000;
+/** After so long audio has to be there again, on a machine that is busy beside. The aim is in docs/performance.md. */
+const AGAIN_MS = 10_000;
 
 /** NAT in network namespaces, and bots whose network changes. Without the right to make namespaces they fail. */
 export async function networkChecks(checks: Checks): Promise<void> {
@@ -14,12 +17,26 @@ export async function networkChecks(checks: Checks): Promise<void> {
     checks.passed += passed;
     checks.failed += failed;
   });
-  await checks.check("a Sora and a LiveKit connection whose machine gets another address", async () => {
-    const signal = AbortSignal.timeout(CHANGES_MS);
-    const { sora, livekit } = await benchNetworkChange({ changes: CHANGES }, signal);
-    expect(sora.changes === CHANGES && livekit.changes === CHANGES, "a change was not answered");
-    return `audio again after at most ${sora.inMs.maximum} and ${livekit.inMs.maximum} ms`;
-  });
+  await checks.group("bots whose network changes", () =>
+    withChangingNetwork(AbortSignal.timeout(WITHIN_MS), async (network) => {
+      for (const transport of ["sora", "livekit"] as const) {
+        await network.join(transport);
+        for (const kind of KINDS) {
+          await checks.check(`${transport}: ${kind}`, async () => {
+            const { inMs, outMs, losses } = await network.measure(kind, 1);
+            const latestMs = Math.max(inMs.maximum, outMs.maximum);
+            expect(latestMs < AGAIN_MS, `audio came again after ${latestMs} ms`);
+            return `audio again after ${latestMs} ms, lost ${losses} times`;
+          });
+        }
+        await checks.check(`${transport}: the address changes under a connect`, async () => {
+          const tookMs = await network.connect();
+          return `connected within ${tookMs.map((ms) => ms.toFixed(0)).join(", ")} ms`;
+        });
+        await network.leave();
+      }
+    }),
+  );
 }
 
 /** Their own lines are printed as they come. */

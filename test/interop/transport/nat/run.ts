@@ -3,7 +3,9 @@
 
 import type { TransportOptions } from "../../../../src/native/index.ts";
 import { Checks, expect } from "../../sora/Checks.ts";
-import { INSIDE, Namespaces, type NatKind, OUTSIDE, SERVER, type Side } from "./Namespaces.ts";
+import { until } from "../Ours.ts";
+import { describeKernel } from "./kernel.ts";
+import { INSIDE, INSIDE6, Namespaces, type NatKind, OUTSIDE, SERVER, type Side } from "./Namespaces.ts";
 import type { PathSeen } from "./RemoteEnd.ts";
 
 const STUN = { iceServers: [{ urls: [`stun:${SERVER}:3478`] }] };
@@ -14,8 +16,13 @@ const RELAY = {
   ],
 };
 const OTHER_ADDRESS = "10.1.0.3";
+const OTHER_ADDRESS6 = "fd00:1::3";
+/** NAT is before IPv4 alone: over IPv6 the hosts would find each other at once. */
+const OVER_IPV4 = { filter: { networks: ["10.0.0.0/8"] } };
+const OVER_IPV6 = { filter: { networks: ["fd00::/16"] } };
 
 const checks = new Checks();
+await checks.check("the kernel has what these rows need", async () => describeKernel());
 await checks.group("NAT and change of network", async () => {
   const network = await Namespaces.make();
   try {
@@ -44,6 +51,14 @@ await checks.group("NAT and change of network", async () => {
     }
     await checks.check("an address is taken away and another added: the path is found anew", () =>
       changed(network),
+    );
+    await checks.check(
+      "IPv6: an address is taken away and another added, usable once it is known to be unique",
+      () => changed6(network),
+    );
+    await checks.check(
+      "IPv6: a temporary address that is deprecated is no loss, and no new socket is on it",
+      () => deprecated6(network),
     );
   } finally {
     await network.close();
@@ -81,8 +96,8 @@ async function talk(
   near.onCandidate = (candidate, mid) => void far.addCandidate(candidate, mid).catch(() => {});
   far.onCandidate = (candidate, mid) => void near.addCandidate(candidate, mid).catch(() => {});
   try {
-    await near.open("offerer", options.near);
-    await far.open("answerer", options.far);
+    await near.open("offerer", { ...OVER_IPV4, ...options.near });
+    await far.open("answerer", { ...OVER_IPV4, ...options.far });
     await near.acceptAnswer(await far.answer(await near.offer(false)));
     await Promise.all([near.connected(), far.connected()]);
     await Promise.all([near.hearsTone(), far.hearsTone()]);
@@ -94,25 +109,78 @@ async function talk(
 }
 
 async function changed(network: Namespaces): Promise<string> {
+  const paths = await restarted(network, STUN, () => {
+    network.changeAddress("near", INSIDE.near, OTHER_ADDRESS);
+  });
+  network.changeAddress("near", OTHER_ADDRESS, INSIDE.near);
+  return describe(paths);
+}
+
+async function changed6(network: Namespaces): Promise<string> {
+  const paths = await restarted(network, OVER_IPV6, () => {
+    network.changeAddress6("near", INSIDE6.near, OTHER_ADDRESS6, "dad");
+  });
+  const { localAddress } = paths.near;
+  network.changeAddress6("near", OTHER_ADDRESS6, INSIDE6.near, "nodad");
+  expect(localAddress === OTHER_ADDRESS6, `the path is by ${localAddress}`);
+  return localAddress;
+}
+
+/** Both talk, the near host's network changes, and it restarts ICE when it is told that its path is lost. */
+async function restarted(
+  network: Namespaces,
+  options: Partial<TransportOptions>,
+  change: () => void,
+): Promise<Record<Side, PathSeen>> {
   const { near, far } = network.ends;
-  const told: boolean[] = [];
-  const paths = await talk(network, { near: "cone", far: "cone" }, { near: STUN, far: STUN }, async () => {
+  return talk(network, { near: "cone", far: "cone" }, { near: options, far: options }, async () => {
     const restarted = new Promise<void>((resolve, reject) => {
       near.onNetwork = (isPathLost) => {
-        told.push(isPathLost);
         if (!isPathLost) return;
-        const restart = async () => near.acceptAnswer(await far.answer(await near.offer(true)));
-        restart().then(resolve, reject);
+        near.onNetwork = () => {};
+        restart(network).then(resolve, reject);
       };
     });
-    network.changeAddress("near", INSIDE.near, OTHER_ADDRESS);
+    change();
     await restarted;
     await near.connected();
     await Promise.all([near.hearsTone(), far.hearsTone()]);
   });
-  network.changeAddress("near", OTHER_ADDRESS, INSIDE.near);
-  expect(told[0] === true, `the change was told as ${told.join(", ")}`);
-  return describe(paths);
+}
+
+async function restart({ ends: { near, far } }: Namespaces): Promise<void> {
+  await near.acceptAnswer(await far.answer(await near.offer(true)));
+}
+
+async function deprecated6(network: Namespaces): Promise<string> {
+  const { near, far } = network.ends;
+  const told: boolean[] = [];
+  let before = "";
+  const paths = await talk(
+    network,
+    { near: "cone", far: "cone" },
+    { near: OVER_IPV6, far: OVER_IPV6 },
+    async () => {
+      before = (await near.path()).localAddress;
+      const changed = new Promise<void>((resolve) => {
+        near.onNetwork = (isPathLost) => {
+          told.push(isPathLost);
+          resolve();
+        };
+      });
+      network.deprecateAddress6("near", before, OTHER_ADDRESS6);
+      await changed;
+      await Promise.all([near.hearsTone(), far.hearsTone()]);
+      expect((await near.path()).localAddress === before, "the path moved by itself");
+      await restart(network);
+      await until("the path is by the newer address", async () => {
+        return (await near.path()).localAddress === OTHER_ADDRESS6;
+      });
+      await Promise.all([near.hearsTone(), far.hearsTone()]);
+    },
+  );
+  expect(!told.includes(true), "the path counted as lost");
+  return `${before}, and after a restart ${paths.near.localAddress}`;
 }
 
 function describe({ near, far }: Record<Side, PathSeen>): string {
