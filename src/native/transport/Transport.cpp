@@ -29,6 +29,7 @@ Transport::Transport(IoThread& thread, const TransportOptions& options, Transpor
       listener_(&listener),
       controlling_(options.controlling),
       dscp_(options.dscp),
+      relayOnly_(options.relayOnly),
       ice_(thread, options, *this),
       dtls_(std::make_unique<DtlsEndpoint>(thread, options.certificate ? options.certificate : Certificate::ofProcess(),
                                            static_cast<DtlsListener&>(*this))),
@@ -54,8 +55,7 @@ TransportParameters Transport::localParameters() {
   if (state_ != TransportState::closed) local.candidates = ice_.localCandidates();
   local.maxMessageSize = kMaximumMessageBytes;
   local.sctpPort = kSctpPort;
-  if (!localParametersTaken_ && gathered_ && listener_) listener_->onGathered();
-  localParametersTaken_ = true;
+  if (!std::exchange(localParametersTaken_, true) && gathered_) onAllGathered();
   return local;
 }
 
@@ -337,7 +337,15 @@ void Transport::onLocalCandidate(const std::string& candidate) {
 
 void Transport::onGathered() {
   gathered_ = true;
-  if (localParametersTaken_ && listener_) listener_->onGathered();
+  if (localParametersTaken_) onAllGathered();
+}
+
+void Transport::onAllGathered() {
+  if (listener_) listener_->onGathered();
+  const bool hasHadPath = dtls_ && dtls_->state() != DtlsEndpoint::State::fresh;
+  if (!relayOnly_ || hasHadPath || state_ == TransportState::closed || !ice_.localCandidates().empty()) return;
+  // Nothing can come of it, and whoever waits would be told of a path that was not found in time.
+  setState(TransportState::failed, "no TURN server gave a relay: none is reached, or none takes the credentials");
 }
 
 void Transport::onIceState(IceState state) {

@@ -107,6 +107,7 @@ class Transport final : public PacketSender,
   void receiveProtected(uint8_t* data, size_t size, PacketKind kind, int64_t arrivalUs);
   void holdEarlyPacket(const uint8_t* data, size_t size, PacketKind kind, int64_t arrivalUs);
   void onConnectDeadline();
+  void onAllGathered();
   void watchNetwork();
   void onNetworkChanged(bool isRoute);
   void addUntaken(size_t messageBytes);
@@ -147,6 +148,7 @@ class Transport final : public PacketSender,
   TransportListener* listener_;
   const bool controlling_;
   const DscpMarks dscp_;
+  const bool relayOnly_;
   IceConnection ice_;
   std::unique_ptr<DtlsEndpoint> dtls_;
   std::unique_ptr<DataChannels> channels_;

@@ -70,6 +70,16 @@ TEST_CASE("the first local parameters hold every host candidate, so none is repo
   CHECK(pair.leftEnd.candidates.empty());
 }
 
+TEST_CASE("a transport that may only be relayed fails as soon as it is known that there is no relay") {
+  TransportOptions options;
+  options.relayOnly = true;
+  TransportPair pair(options);
+  pair.parametersOf(pair.leftThread, *pair.left);
+  pair.leftEnd.waitFor([&] { return pair.leftEnd.is(TransportState::failed); });
+  pair.leftEnd.look([&] { CHECK(pair.leftEnd.reason.starts_with("no TURN server gave a relay")); });
+  CHECK(pair.leftEnd.gathered);
+}
+
 TEST_CASE("the roles and ciphers that were agreed stand in the statistics") {
   TransportPair pair;
   pair.connect();

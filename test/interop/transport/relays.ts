@@ -81,6 +81,7 @@ async function hasNoPath(options: Partial<TransportOptions>): Promise<string> {
     ours.offer();
     await until("it has gathered", () => ours.session.gathered, 30_000);
     expect(!/ typ /.test(ours.offer()), "there is a candidate all the same");
+    await until("it says so", () => ours.transportState === "failed");
     return JSON.stringify(ours.session.transport.stats().drops);
   } finally {
     ours.close();
