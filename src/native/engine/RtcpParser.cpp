@@ -130,6 +130,13 @@ Outcome parsePayloadFeedback(uint8_t format, Bytes body, RtcpVisitor& visitor) {
   return Outcome::told;
 }
 
+/** Padding is only in the last packet and a multiple of four (RFC 3550, section 6.4.1). */
+bool isPaddingValid(uint8_t type, uint8_t format, size_t padding, size_t bodyBytes) {
+  if (padding == 0 || padding > bodyBytes) return false;
+  // libwebrtc pads feedback by 1 to 3 bytes, to the end of the word.
+  return padding % 4 == 0 || (type == kRtcpTransportFeedback && format == kTransportWideFeedback);
+}
+
 Outcome parseOne(uint8_t type, uint8_t countOrFormat, Bytes body, RtcpVisitor& visitor) {
   switch (type) {
     case kRtcpSenderReport:
@@ -158,9 +165,8 @@ RtcpParser::Result RtcpParser::parse(std::span<const uint8_t> data, RtcpVisitor&
     if (data.size() < size) break;
     Bytes body = data.subspan(kHeaderBytes, size - kHeaderBytes);
     if ((data[0] & 0x20) != 0) {
-      // Padding is only in the last packet and a multiple of four (RFC 3550 section 6.4.1).
       const size_t padding = body.empty() ? 0 : body.back();
-      if (padding == 0 || padding % 4 != 0 || padding > body.size()) break;
+      if (!isPaddingValid(data[1], data[0] & 0x1f, padding, body.size())) break;
       body = body.first(body.size() - padding);
     }
     const Outcome outcome = parseOne(data[1], data[0] & 0x1f, body, visitor);
