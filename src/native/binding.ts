@@ -239,6 +239,7 @@ export interface InboundRtpStats {
   audioLevel: number;
   totalAudioEnergy: number;
   totalSamplesDuration: number;
+  /** Process-monotonic, in ms; 0 before the first. */
   lastPacketReceivedTimestamp: number;
 }
 

@@ -49,6 +49,7 @@ export type {
   TransportCertificate,
   TransportEvent,
   TransportOptions,
+  TransportPairChecks,
   TransportParameters,
   TransportState,
   TransportStats,

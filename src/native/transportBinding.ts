@@ -87,6 +87,16 @@ export interface TransportTraffic {
   bytesDiscardedOnSend: number;
 }
 
+/** The Binding requests that measure the selected pair; all 0 for one over a relay or TCP. */
+export interface TransportPairChecks {
+  consentRequestsSent: number;
+  responsesReceived: number;
+  /** Seconds, of all that were answered. */
+  totalRoundTripTime: number;
+  /** Seconds, of the last that was answered; -1 before the first. */
+  currentRoundTripTime: number;
+}
+
 /** A candidate with what it does not say itself; `""` where there is nothing to say. */
 export interface TransportCandidate {
   /** `candidate:...` */
@@ -119,7 +129,7 @@ export interface TransportStats extends TransportTraffic {
   localCertificate: TransportCertificate;
   remoteCertificate: TransportCertificate;
   /** Since the selected pair of candidates is the one that it is. */
-  pair: TransportTraffic;
+  pair: TransportTraffic & { checks: TransportPairChecks };
   selectedCandidatePairChanges: number;
   /** Milliseconds since the last packet of any kind came in; -1 before the first. */
   sinceLastPacketMs: number;

@@ -61,7 +61,7 @@ describe("the statistics of a connection", () => {
     // RTCP that came in shows in the timestamps; it is sent within a second or two.
     await expect
       .poll(() => Object.keys(find(near.getStats(), "candidate-pair")), { timeout: 20_000 })
-      .toContain("lastPacketReceivedTimestamp");
+      .toEqual(expect.arrayContaining(["lastPacketReceivedTimestamp", "currentRoundTripTime"]));
     const report = near.getStats();
     const tabled = new Set(rows.map(({ name }) => name.split(".")[0]));
     for (const object of report.filter(({ type }) => tabled.has(dictionaryOf(type)))) {
@@ -180,6 +180,20 @@ describe("the statistics of a connection", () => {
     // The pair was selected before anything went over it, unless a better one followed.
     if (transport.selectedCandidatePairChanges === 1) expect(pair.bytesSent).toBeGreaterThan(101_001);
     expect(pair.packetsDiscardedOnSend).toBe(0);
+  });
+
+  it("measure the round trip of the pair, anew after a restart of ICE", { timeout: 60_000 }, async () => {
+    const [near, far] = await connectPair();
+    const pair = (session: Session) => find(session.getStats(), "candidate-pair");
+    const measured = () => expect.poll(() => pair(near).responsesReceived, { timeout: 30_000 });
+    await measured().toBeGreaterThan(0);
+    const first = pair(near);
+    expect(first.currentRoundTripTime).toBeGreaterThan(0);
+    expect(first.totalRoundTripTime).toBeGreaterThanOrEqual(first.currentRoundTripTime!);
+    expect(first.consentRequestsSent).toBeGreaterThanOrEqual(first.responsesReceived!);
+    near.acceptAnswer(far.acceptOffer(near.createOffer({ iceRestart: true })));
+    await expect.poll(() => pair(near).id, { timeout: 30_000 }).not.toBe(first.id);
+    await measured().toBeGreaterThan(0);
   });
 
   it("count the channels that opened and closed", { timeout: 60_000 }, async () => {

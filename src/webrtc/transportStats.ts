@@ -3,6 +3,7 @@ import type {
   TransportCandidate,
   TransportCertificate,
   TransportFeedbackStats,
+  TransportPairChecks,
   TransportStats,
   TransportTraffic,
 } from "../native/index.ts";
@@ -48,7 +49,10 @@ interface TransportStatsObject extends Identified<"transport"> {
 }
 
 /** The selected pair; its traffic counts from its selection on. */
-interface CandidatePairStats extends Identified<"candidate-pair">, TransportTraffic {
+interface CandidatePairStats
+  extends Identified<"candidate-pair">,
+    TransportTraffic,
+    Partial<TransportPairChecks> {
   transportId: string;
   localCandidateId: string;
   remoteCandidateId: string;
@@ -153,9 +157,11 @@ function selectedPair(stats: TransportStats, timestamp: number): CandidatePairSt
   const local = selectedCandidate("local-candidate", stats, timestamp);
   const remote = selectedCandidate("remote-candidate", stats, timestamp);
   if (!local || !remote) return null;
-  const { sinceLastPacketMs: received, sinceLastSentPacketMs: sent, pair } = stats;
+  const { sinceLastPacketMs: received, sinceLastSentPacketMs: sent } = stats;
+  const { checks, ...pair } = stats.pair;
   return {
     ...pair,
+    ...given(checks),
     id: `P${local.id}-${remote.id}`,
     type: "candidate-pair",
     timestamp,
@@ -169,6 +175,12 @@ function selectedPair(stats: TransportStats, timestamp: number): CandidatePairSt
       ? { lastPacketReceivedTimestamp: timestamp - received }
       : {}),
   };
+}
+
+/** Nothing where nobody asks, by a relay or TCP; times once there is one. */
+function given({ currentRoundTripTime, totalRoundTripTime, ...counts }: TransportPairChecks) {
+  if (counts.consentRequestsSent === 0) return {};
+  return counts.responsesReceived === 0 ? counts : { ...counts, currentRoundTripTime, totalRoundTripTime };
 }
 
 /** All candidates of one side, that of the selected pair among them. */

@@ -85,6 +85,17 @@ void writeTraffic(Napi::Object& object, const transport::Traffic& traffic) {
   object.Set("bytesDiscardedOnSend", static_cast<double>(traffic.bytesDiscardedOnSend));
 }
 
+Napi::Object writeChecks(Napi::Env env, const transport::PairChecks& checks) {
+  constexpr double kSecond = 1e6;
+  Napi::Object object = Napi::Object::New(env);
+  object.Set("consentRequestsSent", static_cast<double>(checks.consentRequestsSent));
+  object.Set("responsesReceived", static_cast<double>(checks.responsesReceived));
+  object.Set("totalRoundTripTime", static_cast<double>(checks.totalRoundTripUs) / kSecond);
+  object.Set("currentRoundTripTime",
+             checks.currentRoundTripUs < 0 ? -1 : static_cast<double>(checks.currentRoundTripUs) / kSecond);
+  return object;
+}
+
 Napi::Object writeCertificate(Napi::Env env, const transport::CertificateStats& certificate) {
   Napi::Object object = Napi::Object::New(env);
   object.Set("fingerprint", certificate.fingerprint);
@@ -242,6 +253,7 @@ Napi::Object writeStats(Napi::Env env, const transport::TransportStats& stats) {
   writeTraffic(object, stats.traffic);
   Napi::Object pair = Napi::Object::New(env);
   writeTraffic(pair, stats.pairTraffic);
+  pair.Set("checks", writeChecks(env, stats.pairChecks));
   object.Set("pair", pair);
   object.Set("selectedCandidatePairChanges", stats.selectedCandidatePairChanges);
   object.Set("sinceLastPacketMs", static_cast<double>(stats.sinceLastPacketMs));

@@ -18,9 +18,17 @@ socklen_t sizeOf(const sockaddr_storage& address) {
   return address.ss_family == AF_INET6 ? sizeof(sockaddr_in6) : sizeof(sockaddr_in);
 }
 
-bool isMedia(const uint8_t* data, size_t size) {
-  const PacketKind kind = classifyPacket(data, size);
-  return kind == PacketKind::rtp || kind == PacketKind::rtcp;
+DirectPath::Next sort(const uint8_t* data, size_t size) {
+  switch (classifyPacket(data, size)) {
+    case PacketKind::rtp:
+    case PacketKind::rtcp:
+      return DirectPath::Next::media;
+    case PacketKind::dtls:
+      return DirectPath::Next::dtls;
+    case PacketKind::unknown:
+      break;
+  }
+  return isStun(data, size) ? DirectPath::Next::stun : DirectPath::Next::other;
 }
 
 }  // namespace
@@ -91,10 +99,13 @@ DirectPath::Next DirectPath::receive(std::span<uint8_t> buffer, size_t& size) co
                                   reinterpret_cast<sockaddr*>(&from), &fromBytes);
   if (peeked < 0) return errno == EAGAIN || errno == EWOULDBLOCK ? Next::nothing : Next::other;
   size = static_cast<size_t>(peeked);
-  if (size > buffer.size() || !isMedia(buffer.data(), size) || !isFrom(from)) return Next::other;
-  recv(descriptor_, nullptr, 0, MSG_TRUNC | MSG_DONTWAIT);
-  return Next::media;
+  if (size > buffer.size() || !isFrom(from)) return Next::other;
+  const Next next = sort(buffer.data(), size);
+  if (next == Next::media || next == Next::dtls) takeNext();
+  return next;
 }
+
+void DirectPath::takeNext() const { recv(descriptor_, nullptr, 0, MSG_TRUNC | MSG_DONTWAIT); }
 
 bool DirectPath::isFrom(const sockaddr_storage& address) const {
   if (address.ss_family != remote_.ss_family) return false;

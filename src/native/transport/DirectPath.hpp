@@ -12,8 +12,9 @@
 namespace troupe::transport {
 
 /**
- * The selected pair of an ICE agent where it is plain UDP: media goes and comes by its socket without the library in
- * between, which has more to do a datagram than the kernel. STUN stays the library's. The owner guards it.
+ * The selected pair of an ICE agent where it is plain UDP: what it carries goes and comes by its socket without the
+ * library in between, which has more to do a datagram than the kernel, and reads a socket empty without telling of STUN.
+ * ICE stays the library's. The owner guards it.
  */
 class DirectPath {
  public:
@@ -32,12 +33,14 @@ class DirectPath {
   /** `dscp`: what the packet is marked with for the network (RFC 8837), 0 to 63. */
   bool send(const uint8_t* data, size_t size, int dscp) const;
 
-  enum class Next { media, other, nothing };
+  enum class Next { media, dtls, stun, other, nothing };
   /**
-   * Looks at what the socket has next: media of the selected far side is taken out of it into `buffer`, everything else
-   * is left to the library.
+   * Looks at what the socket has next, into `buffer`: media and DTLS of the selected far side are taken out of it, its
+   * STUN stays for takeNext() or the library, and everything else for the library.
    */
   Next receive(std::span<uint8_t> buffer, size_t& size) const;
+  /** Takes out what receive() left. */
+  void takeNext() const;
 
  private:
   bool isFrom(const sockaddr_storage& address) const;

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <optional>
+#include <span>
 #include <utility>
 
 #include "ConsentRevocation.hpp"
@@ -24,9 +25,9 @@ constexpr guint kFirstRetransmissionMs = 200;
 // Checks grow rare as they stay unanswered. Where nothing at all came for so long they begin anew, which costs those
 // that are on their way: no round trip may take longer.
 constexpr int64_t kSilenceMs = 2'000;
-constexpr size_t kMaximumMediaBytes = 2048;
+constexpr size_t kMaximumDatagramBytes = 2048;
 // So many of one socket before the others have their turn.
-constexpr int kMediaPerTurn = 16;
+constexpr int kDatagramsPerTurn = 16;
 // A window of SCTP comes in one burst; the usual default holds 90 datagrams. The kernel may allow less.
 constexpr int kReceiveBufferBytes = 1024 * 1024;
 
@@ -57,6 +58,12 @@ std::string withAddress(const std::string& candidate, const std::string& before,
   return at == std::string::npos ? candidate : candidate.substr(0, at + 1) + after + candidate.substr(at + field.size() - 1);
 }
 
+/** Of the peer-reflexive candidate that a check may find in the place of a local one (RFC 8445, section 7.1.1). */
+uint32_t checkPriority(uint32_t localPriority) {
+  constexpr uint32_t kPeerReflexivePreference = 110;
+  return kPeerReflexivePreference << 24 | (localPriority & 0x00ff'ffff);
+}
+
 IceState stateOf(guint state) {
   switch (state) {
     case NICE_COMPONENT_STATE_CONNECTED:
@@ -79,7 +86,8 @@ IceAgent::IceAgent(IoThread& thread, const TransportOptions& options, IceListene
       addresses_(listLocalAddresses(options.addresses, options.filter)),
       externalAddresses_(options.externalAddresses),
       iceTcp_(options.iceTcp),
-      silence_(thread, [this] { onSilence(); }) {
+      silence_(thread, [this] { onSilence(); }),
+      roundTripTimer_(thread, [this] { measureRoundTrip(); }) {
   const int flags = NICE_AGENT_OPTION_ICE_TRICKLE | NICE_AGENT_OPTION_CONSENT_FRESHNESS;
   agent_ = nice_agent_new_full(thread.context(), NICE_COMPATIBILITY_RFC5245, static_cast<NiceAgentOption>(flags));
   g_object_set(agent_, "upnp", FALSE, "ice-tcp", iceTcp_ ? TRUE : FALSE, "controlling-mode", options.controlling ? TRUE : FALSE,
@@ -116,6 +124,7 @@ void IceAgent::setUp(const TransportOptions& options) {
 void IceAgent::close() {
   if (!agent_) return;
   silence_.cancel();
+  roundTripTimer_.cancel();
   g_signal_handlers_disconnect_by_data(agent_, this);
   for (const int socket : watchedSockets_) thread_.sockets().remove(socket);
   nice_agent_attach_recv(agent_, stream_, kComponent, receiveContext_ ? receiveContext_ : thread_.context(), nullptr,
@@ -213,14 +222,24 @@ void IceAgent::prepareSockets() {
 SocketPoll::Read IceAgent::readSocket(int socket) {
   lastSignUs_ = g_get_monotonic_time();
   // One per I/O thread: nothing here runs inside itself.
-  static thread_local std::array<uint8_t, kMaximumMediaBytes> buffer;
-  for (int count = 0; path_.isSocket(socket) && count < kMediaPerTurn; ++count) {
+  static thread_local std::array<uint8_t, kMaximumDatagramBytes> buffer;
+  SocketPoll::Read read = SocketPoll::Read::nothing;
+  for (int count = 0; path_.isSocket(socket); ++count) {
+    if (count == kDatagramsPerTurn) return read;
     size_t size = 0;
     const DirectPath::Next next = path_.receive(buffer, size);
-    if (next == DirectPath::Next::nothing) return count > 0 ? SocketPoll::Read::media : SocketPoll::Read::nothing;
+    if (next == DirectPath::Next::nothing) return read;
     if (next == DirectPath::Next::other) break;
-    listener_.onDatagram(buffer.data(), size);
-    if (count == kMediaPerTurn - 1) return SocketPoll::Read::media;
+    if (next == DirectPath::Next::stun) {
+      if (!roundTrip_.takeAnswer({buffer.data(), size}, lastSignUs_)) break;
+      path_.takeNext();
+    } else {
+      listener_.onDatagram(buffer.data(), size);
+      // It may have been the far side's last word.
+      if (!agent_) return SocketPoll::Read::other;
+    }
+    if (next == DirectPath::Next::dtls) read = SocketPoll::Read::other;
+    if (read == SocketPoll::Read::nothing) read = SocketPoll::Read::media;
   }
   return g_main_context_iteration(receiveContext_, FALSE) ? SocketPoll::Read::other : SocketPoll::Read::nothing;
 }
@@ -230,14 +249,27 @@ void IceAgent::takeDirectPath() {
   if (!receiveContext_) return;
   DirectPath path;
   path.select(agent_, stream_, kComponent);
-  std::lock_guard lock(sendMutex_);
-  std::swap(path_, path);
+  const bool isNew = path.isSet() && !path_.isSet();
+  {
+    std::lock_guard lock(sendMutex_);
+    std::swap(path_, path);
+  }
+  if (isNew) roundTripTimer_.set(roundTrip_.nextDelayMs());
 }
 
 void IceAgent::leaveDirectPath() {
   if (!receiveContext_) return;
+  roundTripTimer_.cancel();
   std::lock_guard lock(sendMutex_);
   path_.clear();
+}
+
+void IceAgent::measureRoundTrip() {
+  if (!path_.isSet()) return;
+  const std::span<const uint8_t> request = roundTrip_.makeRequest(isControlling());
+  const int64_t nowUs = g_get_monotonic_time();
+  if (!request.empty() && path_.send(request.data(), request.size(), 0)) roundTrip_.requestSent(nowUs);
+  roundTripTimer_.set(roundTrip_.nextDelayMs());
 }
 
 std::vector<std::string> IceAgent::localCandidates() const {
@@ -424,6 +456,8 @@ void IceAgent::onSelected(NiceCandidate* local, NiceCandidate* remote) {
   // The same pair is told again when its nomination is confirmed.
   if (pair == selected_) return;
   selected_ = std::move(pair);
+  roundTrip_.select({remoteUfrag_ + ":" + ufrag_, remotePassword_, checkPriority(local->priority)});
+  if (path_.isSet()) roundTripTimer_.set(roundTrip_.nextDelayMs());
   listener_.onSelectedPair();
 }
 

@@ -12,6 +12,7 @@
 #include "IoThread.hpp"
 #include "IceServerUrl.hpp"
 #include "IoTimer.hpp"
+#include "RoundTripMeter.hpp"
 #include "Statistics.hpp"
 #include "TlsBridge.hpp"
 #include "Types.hpp"
@@ -79,6 +80,8 @@ class IceAgent {
     bool operator==(const SelectedPair&) const = default;
   };
   SelectedPair selectedPair() const;
+  /** Since the selected pair is the one that it is; all 0 for one over a relay or TCP, where the library reads alone. */
+  const PairChecks& pairChecks() const { return roundTrip_.checks(); }
   /** The role of now: a conflict of roles changes it. */
   bool isControlling() const;
   const std::string& remoteUfrag() const { return remoteUfrag_; }
@@ -107,6 +110,7 @@ class IceAgent {
   SocketPoll::Read readSocket(int socket);
   void takeDirectPath();
   void leaveDirectPath();
+  void measureRoundTrip();
   void readCredentials();
   std::string describe(NiceCandidate* candidate) const;
   std::string describeRemote(NiceCandidate* candidate) const;
@@ -153,6 +157,8 @@ class IceAgent {
   /** When the checks began that run now, or something came last, whichever is later. */
   int64_t lastSignUs_ = 0;
   IoTimer silence_;
+  RoundTripMeter roundTrip_;
+  IoTimer roundTripTimer_;
   /** What the sockets put on what they send now, by the code points of RFC 2474. */
   int dscp_ = 0;
   /** Also guards agent_ and path_ against their end, and dscp_. */

@@ -15,4 +15,9 @@ inline PacketKind classifyPacket(const uint8_t* data, size_t size) {
   return data[1] >= 192 && data[1] <= 223 ? PacketKind::rtcp : PacketKind::rtp;
 }
 
+/** Whether a datagram beside the others is STUN: by its first bits and the magic cookie (RFC 8489, section 5). */
+inline bool isStun(const uint8_t* data, size_t size) {
+  return size >= 20 && data[0] <= 3 && data[4] == 0x21 && data[5] == 0x12 && data[6] == 0xa4 && data[7] == 0x42;
+}
+
 }  // namespace troupe::transport

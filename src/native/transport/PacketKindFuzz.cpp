@@ -1,5 +1,6 @@
-// Any bytes as a datagram beside STUN: it is sorted as RFC 7983 has it, by no more bytes than it has.
+// Any bytes as a datagram: it is sorted as RFC 7983 has it, by no more bytes than it has.
 
+#include <algorithm>
 #include <cstdint>
 #include <vector>
 
@@ -25,10 +26,17 @@ PacketKind expectedKind(const std::vector<uint8_t>& datagram) {
   return datagram[1] >= 128 && payloadType >= 64 && payloadType <= 95 ? PacketKind::rtcp : PacketKind::rtp;
 }
 
+bool expectedStun(const std::vector<uint8_t>& datagram) {
+  static const std::vector<uint8_t> cookie = {0x21, 0x12, 0xa4, 0x42};
+  return datagram.size() >= 20 && (datagram[0] & 0xc0) == 0 && datagram[0] < 4 &&
+         std::equal(cookie.begin(), cookie.end(), datagram.begin() + 4);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   const std::vector<uint8_t> datagram(data, data + size);
   require(classifyPacket(datagram.data(), datagram.size()) == expectedKind(datagram));
+  require(isStun(datagram.data(), datagram.size()) == expectedStun(datagram));
   return 0;
 }

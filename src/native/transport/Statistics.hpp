@@ -51,6 +51,15 @@ struct Traffic {
   uint64_t bytesDiscardedOnSend = 0;
 };
 
+/** Of the selected pair, by the Binding requests that measure it; libnice's own come besides and are not counted. */
+struct PairChecks {
+  uint64_t consentRequestsSent = 0;
+  uint64_t responsesReceived = 0;
+  int64_t totalRoundTripUs = 0;
+  /** Of the last answer; -1 before the first. */
+  int64_t currentRoundTripUs = -1;
+};
+
 struct TransportStats {
   TransportState state = TransportState::fresh;
   std::string iceState;
@@ -68,6 +77,7 @@ struct TransportStats {
   Traffic traffic;
   /** Since the selected pair is the one that it is. */
   Traffic pairTraffic;
+  PairChecks pairChecks;
   uint32_t selectedCandidatePairChanges = 0;
   int64_t sinceLastPacketMs = -1;
   int64_t sinceLastSentPacketMs = -1;

@@ -69,6 +69,7 @@ void Transport::fillIce(TransportStats& stats) const {
   stats.iceRole = agent.isControlling() ? "controlling" : "controlled";
   stats.iceLocalUsernameFragment = agent.localUfrag();
   stats.iceRemoteUsernameFragment = agent.remoteUfrag();
+  stats.pairChecks = agent.pairChecks();
   const IceAgent::SelectedPair pair = agent.selectedPair();
   stats.localCandidate = pair.local;
   stats.remoteCandidate = pair.remote;
