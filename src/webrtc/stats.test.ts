@@ -21,7 +21,15 @@ it("gives a report whose objects refer to each other", () => {
   engine.stats = {
     ...engine.stats,
     inbound: [
-      { ...common, receiver, ssrc: 7, mid: "1", packetsReceived: 50, jitter: 0.002 } as InboundRtpStats,
+      {
+        ...common,
+        receiver,
+        ssrc: 7,
+        mid: "1",
+        packetsReceived: 50,
+        jitter: 0.002,
+        lastPacketReceivedTimestamp: 1,
+      } as InboundRtpStats,
     ],
     outbound: [
       {
@@ -64,6 +72,10 @@ it("gives a report whose objects refer to each other", () => {
     }
   }
   const find = (type: string) => report.find((object) => object.type === type);
+  // A millisecond after the start of the machine, whose clock began there.
+  const { lastPacketReceivedTimestamp: last = 0 } = { ...find("inbound-rtp") } as InboundRtpStats;
+  expect(last).toBeGreaterThan(Date.parse("2020-01-01"));
+  expect(last).toBeLessThan(Date.now());
   expect(find("inbound-rtp")).toMatchObject({
     packetsReceived: 50,
     trackIdentifier: "their-track",
@@ -92,4 +104,21 @@ it("says of a candidate how it was had", () => {
     { candidateType: "srflx", relatedAddress: "10.0.0.1", relatedPort: 9, tcpType: "active" },
     { url: "turns:turn.example", relayProtocol: "tls", relatedPort: 50_000, usernameFragment: "fake0" },
   ]);
+});
+
+it("gives the round trip of the pair once it was measured", () => {
+  const transport = new FakeTransport();
+  const session = new Session({ transport, peer: new FakeEngine().createPeer(), role: "answerer" });
+  const pair = () => session.getStats().find(({ type }) => type === "candidate-pair");
+  expect(pair()).not.toHaveProperty("consentRequestsSent");
+  transport.checks = { ...transport.checks, consentRequestsSent: 1 };
+  expect(pair()).toMatchObject({ consentRequestsSent: 1, responsesReceived: 0 });
+  expect(pair()).not.toHaveProperty("currentRoundTripTime");
+  transport.checks = {
+    consentRequestsSent: 3,
+    responsesReceived: 2,
+    totalRoundTripTime: 0.07,
+    currentRoundTripTime: 0.03,
+  };
+  expect(pair()).toMatchObject(transport.checks);
 });

@@ -16,9 +16,11 @@ interface CodecStats extends Identified<"codec"> {
 /** Members beside those named here are the engine's own, under their WebRTC names. */
 interface InboundRtpStreamStats
   extends Identified<"inbound-rtp">,
-    Omit<InboundRtpStats, "receiver" | "payloadType"> {
+    Omit<InboundRtpStats, "receiver" | "payloadType" | "lastPacketReceivedTimestamp"> {
   transportId: string;
   codecId?: string;
+  /** Milliseconds since 1970. */
+  lastPacketReceivedTimestamp?: number;
   trackIdentifier: string;
 }
 
@@ -124,9 +126,10 @@ function inbound(
   transceivers: readonly Transceiver[],
   timestamp: number,
 ): InboundRtpStreamStats {
-  const { receiver, payloadType, ...figures } = stream;
+  const { receiver, payloadType, lastPacketReceivedTimestamp: arrivedMs, ...figures } = stream;
   return {
     ...figures,
+    ...(arrivedMs > 0 ? { lastPacketReceivedTimestamp: timestamp - (monotonicMs() - arrivedMs) } : {}),
     id: `I${stream.mid}-${stream.ssrc}`,
     type: "inbound-rtp",
     timestamp,
@@ -180,4 +183,9 @@ function outbound(
     fractionLost: stream.remoteFractionLost,
   };
   return [local, remote];
+}
+
+/** By the clock that the engine stamps packets with. */
+function monotonicMs(): number {
+  return Number(process.hrtime.bigint()) / 1e6;
 }

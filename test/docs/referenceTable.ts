@@ -11,10 +11,12 @@ export interface NameRow {
   here: string;
 }
 
-/** The rows of the tables of names on a page: those whose first column is one name in backticks. */
-export function readTable(page: string): NameRow[] {
+/** The rows of the tables of names in a section of a page: those whose first column is one name in backticks. */
+export function readTable(page: string, section = "Names"): NameRow[] {
   const text = readFileSync(join(root, page), "utf8");
-  const names = text.slice(text.indexOf("\n## Names\n"));
+  const begin = text.indexOf(`\n## ${section}\n`);
+  if (begin < 0) throw new Error(`${page} has no section ${section}`);
+  const names = text.slice(begin);
   const end = names.indexOf("\n## ", 4);
   return [...names.slice(0, end < 0 ? undefined : end).matchAll(/^\| `([^`]+)` \| (.*) \|$/gm)].map(
     ([, name, here]) => ({ name: name!, here: here! }),

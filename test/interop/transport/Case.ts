@@ -13,8 +13,12 @@ export interface CaseOptions {
   /** Candidates by themselves as they come, or in the descriptions alone. */
   trickle?: boolean;
   setup?: "active" | "passive";
-  /** The path between both, each way. */
+  /** The path between both, each way. One seed loses what comes back of the packets that it lost on their way there. */
   impairment?: Impairment;
+  /** The way from them to us, where it is another. */
+  impairmentBack?: Impairment;
+  /** Both offer it, transport-wide. */
+  transportFeedback?: boolean;
   /** ICE over TCP alone: no UDP candidate reaches the other side. */
   onlyTcp?: boolean;
   /** Of our own transport. */
@@ -38,14 +42,17 @@ export class Case {
 
   static async connect(implementation: Implementation, options: CaseOptions): Promise<Case> {
     const { offerer, trickle = true, setup, impairment, transport, onlyTcp = false } = options;
+    const { transportFeedback = false, impairmentBack = impairment ?? {} } = options;
     const link = impairment
-      ? await NetworkLink.open({ toClient: impairment, toServer: impairment })
+      ? await NetworkLink.open({ toClient: impairmentBack, toServer: impairment })
       : undefined;
-    const ours = new Ours(offerer === "ours" ? "offerer" : "answerer", { iceTcp: onlyTcp, ...transport });
+    const role = offerer === "ours" ? "offerer" : "answerer";
+    const ours = new Ours(role, { iceTcp: onlyTcp, ...transport }, transportFeedback);
     const waiting: [candidate: string, mid: string][] = [];
     const theirs = await implementation.create({
       ...(setup ? { setup } : {}),
       iceTcp: onlyTcp,
+      transportFeedback,
       onCandidate: (candidate, mid) => {
         if (onlyTcp && !IS_TCP.test(candidate)) return;
         if (link) leadThrough(link, ours, candidate, mid);

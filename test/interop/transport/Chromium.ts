@@ -2,7 +2,13 @@ import { createServer } from "node:http";
 import type { AddressInfo } from "node:net";
 import { fileURLToPath } from "node:url";
 import { type Browser, chromium, type Page } from "playwright-core";
-import type { ChannelKind, Counterpart, CounterpartOptions, Implementation } from "./Counterpart.ts";
+import type {
+  ChannelKind,
+  Counterpart,
+  CounterpartOptions,
+  Implementation,
+  StatsObject,
+} from "./Counterpart.ts";
 
 /** What page.js puts into the page. */
 declare const window: {
@@ -14,6 +20,7 @@ declare const window: {
   open(number: number, label: string, kind: ChannelKind): void;
   closeChannel(number: number, label: string): void;
   state(number: number): string;
+  stats(number: number): Promise<StatsObject[]>;
   openLabels(number: number): string[];
   closeConnection(number: number): void;
 };
@@ -114,6 +121,10 @@ class ChromiumPeer implements Counterpart {
 
   state(): Promise<string> {
     return this.#page.evaluate((number) => window.state(number), this.#number);
+  }
+
+  stats(): Promise<StatsObject[]> {
+    return this.#page.evaluate((number) => window.stats(number), this.#number);
   }
 
   openLabels(): Promise<string[]> {

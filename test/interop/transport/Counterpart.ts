@@ -26,14 +26,23 @@ export interface Counterpart {
   state(): Promise<string>;
   /** Labels of the channels that are open on its side. */
   openLabels(): Promise<string[]>;
+  /** Its getStats(), where it has one that is worth comparing. */
+  stats?(): Promise<StatsObject[]>;
+  /** What transport-wide feedback of ours told it of its packets, where it says so. */
+  feedback?(): Promise<{ packets: number; lost: number }>;
   close(): Promise<void>;
 }
+
+/** By the names of webrtc-stats. */
+export type StatsObject = Record<string, unknown>;
 
 export interface CounterpartOptions {
   /** Who answers is the DTLS client or the server; the counterpart's own choice when left out. */
   setup?: "active" | "passive";
   /** ICE over TCP besides UDP. */
   iceTcp?: boolean;
+  /** Offered and taken, transport-wide; the counterpart's own choice when left out. */
+  transportFeedback?: boolean;
   onCandidate: (candidate: string, mid: string) => void;
 }
 

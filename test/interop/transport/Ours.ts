@@ -10,6 +10,8 @@ import {
   type StatsReport,
   type TransportChannel,
 } from "../../../src/webrtc/index.ts";
+import { OPUS } from "../../../src/webrtc/sdp/codecs.ts";
+import type { SdpCodec } from "../../../src/webrtc/types.ts";
 import { shareAt, sine } from "../../fixtures/tone.ts";
 import type { ChannelKind } from "./Counterpart.ts";
 
@@ -24,9 +26,16 @@ export class Ours {
   readonly #source: EngineSource;
   readonly #sink: EngineSink;
   readonly #timer: NodeJS.Timeout;
+  readonly #codecs: SdpCodec[] | undefined;
   #heard = 0;
 
-  constructor(role: "offerer" | "answerer", options: Partial<TransportOptions> = {}) {
+  /** `transportFeedback`: our offer has it; an answer has it where theirs does. */
+  constructor(
+    role: "offerer" | "answerer",
+    options: Partial<TransportOptions> = {},
+    transportFeedback = false,
+  ) {
+    this.#codecs = transportFeedback ? [{ ...OPUS, feedback: ["nack", "transport-cc"] }] : undefined;
     const transport = new NativePeerTransport({ controlling: role === "offerer", ...options });
     this.session = new Session({ role, transport });
     const engine = Engine.shared();
@@ -47,7 +56,8 @@ export class Ours {
   /** An offer of one audio line and a line for data channels. */
   offer(options: { iceRestart?: "same-sockets" | "new-sockets" } = {}): string {
     if (this.session.transceivers.length === 0) {
-      this.session.addTransceiver({ kind: "audio", direction: "sendrecv", streamId: "ours" });
+      const codecs = this.#codecs ? { codecs: this.#codecs } : {};
+      this.session.addTransceiver({ kind: "audio", direction: "sendrecv", streamId: "ours", ...codecs });
       this.session.addApplication();
     }
     return this.session.createOffer(options);

@@ -25,8 +25,9 @@ class Pion implements Counterpart {
   readonly #ended: Promise<void>;
   #nextId = 1;
 
-  constructor(program: string, { setup, iceTcp, onCandidate }: CounterpartOptions) {
-    this.#process = spawn(program, [...(setup ? [setup] : []), ...(iceTcp ? ["tcp"] : [])]);
+  constructor(program: string, { setup, iceTcp, transportFeedback, onCandidate }: CounterpartOptions) {
+    const words = [setup, iceTcp && "tcp", transportFeedback && "feedback"].filter((word) => !!word);
+    this.#process = spawn(program, words as string[]);
     this.#process.stderr.pipe(process.stderr);
     this.#ended = new Promise((resolve) => this.#process.once("exit", () => resolve()));
     createInterface(this.#process.stdout).on("line", (text) => {
@@ -67,6 +68,10 @@ class Pion implements Counterpart {
 
   openLabels(): Promise<string[]> {
     return this.#ask("openLabels");
+  }
+
+  feedback(): Promise<{ packets: number; lost: number }> {
+    return this.#ask("feedback");
   }
 
   async close(): Promise<void> {

@@ -59,6 +59,8 @@ window.closeChannel = (number, label) => connections.get(number).channels.get(la
 
 window.state = (number) => connections.get(number).connection.connectionState;
 
+window.stats = async (number) => [...(await connections.get(number).connection.getStats()).values()];
+
 window.openLabels = (number) =>
   [...connections.get(number).channels.values()]
     .filter(({ readyState }) => readyState === "open")

@@ -5,11 +5,13 @@ import { Engine } from "../../../src/native/index.ts";
 import { Checks } from "../sora/Checks.ts";
 import { chromiumImplementation } from "./Chromium.ts";
 import type { Implementation } from "./Counterpart.ts";
+import { feedbackChecks } from "./feedbackChecks.ts";
 import { nodeDatachannelImplementation } from "./NodeDatachannel.ts";
 import { networkChecks } from "./nat/networkChecks.ts";
 import { ownImplementation } from "./Own.ts";
 import { pionImplementation } from "./Pion.ts";
 import { relayChecks } from "./relays.ts";
+import { statsChecks } from "./statsChecks.ts";
 import { runTable } from "./table.ts";
 
 const [pion = "", ...wanted] = process.argv.slice(2);
@@ -29,6 +31,8 @@ for (const [name, make] of implementations) {
       await runTable(checks, implementation);
       // A relay on loopback is reached from loopback, where Chromium and node-datachannel's far side have no candidate.
       if (name === "troupe" || name === "pion") await relayChecks(checks, implementation);
+      if (name === "pion" || name === "chromium") await feedbackChecks(checks, implementation);
+      if (name === "chromium") await statsChecks(checks, implementation);
     } finally {
       await implementation.close();
     }

@@ -10,6 +10,8 @@ import (
 	"os"
 	"sync"
 
+	"github.com/pion/interceptor"
+	"github.com/pion/rtcp"
 	"github.com/pion/webrtc/v4"
 )
 
@@ -49,10 +51,19 @@ type peer struct {
 	echo       *webrtc.TrackLocalStaticRTP
 	lock       sync.Mutex
 	channels   map[string]*webrtc.DataChannel
+	// Of the packets that were sent, by transport-wide feedback.
+	reported     int
+	reportedLost int
 }
 
-// newPeer takes its words in any order: `active` or `passive` for its part in DTLS when it answers, `tcp` for ICE over TCP.
+// newPeer takes its words in any order: `active` or `passive` for its part in DTLS when it answers, `tcp` for ICE over TCP,
+// `feedback` for transport-wide feedback.
 func newPeer(words []string) (*peer, error) {
+	media := &webrtc.MediaEngine{}
+	if err := media.RegisterDefaultCodecs(); err != nil {
+		return nil, err
+	}
+	interceptors := &interceptor.Registry{}
 	settings := webrtc.SettingEngine{}
 	settings.SetIncludeLoopbackCandidate(true)
 	settings.SetIPFilter(func(ip net.IP) bool { return ip.IsLoopback() && ip.To4() != nil })
@@ -70,14 +81,17 @@ func newPeer(words []string) (*peer, error) {
 			}
 			settings.SetICETCPMux(webrtc.NewICETCPMux(nil, listener, 8))
 			settings.SetNetworkTypes([]webrtc.NetworkType{webrtc.NetworkTypeUDP4, webrtc.NetworkTypeTCP4})
+		case "feedback":
+			if err := webrtc.ConfigureTWCCSender(media, interceptors); err != nil {
+				return nil, err
+			}
+			if err := webrtc.ConfigureTWCCHeaderExtensionSender(media, interceptors); err != nil {
+				return nil, err
+			}
 		}
 	}
-	media := &webrtc.MediaEngine{}
-	if err := media.RegisterDefaultCodecs(); err != nil {
-		return nil, err
-	}
-	connection, err := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithSettingEngine(settings)).
-		NewPeerConnection(webrtc.Configuration{})
+	connection, err := webrtc.NewAPI(webrtc.WithMediaEngine(media), webrtc.WithSettingEngine(settings),
+		webrtc.WithInterceptorRegistry(interceptors)).NewPeerConnection(webrtc.Configuration{})
 	if err != nil {
 		return nil, err
 	}
@@ -87,9 +101,11 @@ func newPeer(words []string) (*peer, error) {
 		return nil, err
 	}
 	p := &peer{connection: connection, echo: echo, channels: map[string]*webrtc.DataChannel{}}
-	if _, err := connection.AddTrack(echo); err != nil {
+	sender, err := connection.AddTrack(echo)
+	if err != nil {
 		return nil, err
 	}
+	go p.readFeedback(sender)
 	connection.OnICECandidate(func(candidate *webrtc.ICECandidate) {
 		if candidate == nil {
 			return
@@ -108,6 +124,26 @@ func newPeer(words []string) (*peer, error) {
 	})
 	connection.OnDataChannel(p.sendBack)
 	return p, nil
+}
+
+// readFeedback counts what transport-wide feedback says of the packets that were sent.
+func (p *peer) readFeedback(sender *webrtc.RTPSender) {
+	for {
+		packets, _, err := sender.ReadRTCP()
+		if err != nil {
+			return
+		}
+		for _, packet := range packets {
+			feedback, ok := packet.(*rtcp.TransportLayerCC)
+			if !ok {
+				continue
+			}
+			p.lock.Lock()
+			p.reported += int(feedback.PacketStatusCount)
+			p.reportedLost += int(feedback.PacketStatusCount) - len(feedback.RecvDeltas)
+			p.lock.Unlock()
+		}
+	}
 }
 
 func (p *peer) sendBack(channel *webrtc.DataChannel) {
@@ -191,6 +227,10 @@ func (p *peer) run(c command) (any, error) {
 			}
 		}
 		return labels, nil
+	case "feedback":
+		p.lock.Lock()
+		defer p.lock.Unlock()
+		return map[string]int{"packets": p.reported, "lost": p.reportedLost}, nil
 	case "close":
 		return nil, p.connection.Close()
 	}
