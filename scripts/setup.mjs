@@ -8,6 +8,7 @@ import { createHash } from "node:crypto";
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { lockSetup } from "./setupLock.mjs";
 
 const root = dirname(dirname(fileURLToPath(import.meta.url)));
 const level = process.argv.includes("--for") ? process.argv[process.argv.indexOf("--for") + 1] : "run";
@@ -50,6 +51,8 @@ const steps = [
   ["native build", buildNative],
   ["TypeScript build", buildTypeScript],
 ];
+
+lockSetup(join(root, "build", "setup.lock"), say);
 
 for (const [name, step] of steps) {
   const began = Date.now();
