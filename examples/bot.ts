@@ -20,9 +20,9 @@ connection.on("track", (track) => {
   });
 });
 connection.on("reconnecting", (reason) => console.log(`reconnecting: ${reason}`));
-connection.on("disconnected", (code, reason) => console.log(`left: ${code} ${reason}`));
 
 await connection.connected();
+connection.on("disconnected", (code, reason) => console.log(`left: ${code} ${reason}`));
 console.log(`in ${channelId}; Ctrl-C leaves`);
 process.once("SIGINT", async () => {
   await connection.disconnect();

@@ -13,8 +13,8 @@ connection.on("track", (track) => {
   track.on("ended", () => input.remove());
 });
 connection.publish(mixer);
-connection.on("disconnected", (code, reason) => console.log(`left: ${code} ${reason}`));
 await connection.connected();
+connection.on("disconnected", (code, reason) => console.log(`left: ${code} ${reason}`));
 console.log(`in ${channelId}; Ctrl-C leaves`);
 process.once("SIGINT", async () => {
   await connection.disconnect();

@@ -32,9 +32,11 @@ function avatar(sampleRate: number): AvatarOptions {
   };
 }
 
-async function speak(text: string, sampleRate: number): Promise<Int16Array> {
+/** Undefined for what the voice has no sounds for: "...", or another script. */
+async function speak(text: string, sampleRate: number): Promise<Int16Array | undefined> {
   const frames = [];
   for await (const frame of voice.speak(text)) frames.push(frame);
+  if (frames.length === 0) return undefined;
   const speech = concatenateFrames(frames);
   if (sampleRate === voice.sampleRate) return speech.pcm;
   const resampler = new AudioResampler({ inputRate: voice.sampleRate, outputRate: sampleRate });
@@ -75,6 +77,10 @@ const server = createServer(async (request, response) => {
   running += 1;
   try {
     const pcm = await speak(text, sampleRate);
+    if (!pcm) {
+      response.writeHead(400).end();
+      return;
+    }
     const audio = Buffer.from(pcm.buffer, pcm.byteOffset, pcm.byteLength);
     if (url.pathname === "/audio") {
       response.writeHead(200, { "Content-Type": "application/octet-stream" }).end(audio);

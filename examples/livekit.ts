@@ -2,11 +2,13 @@
 // npm run example livekit http://127.0.0.1:7880 devkey secret lobby
 // Tokens and the room itself are matters of the server's API: see livekit-server-sdk (npm i livekit-server-sdk).
 import { AccessToken, RoomServiceClient } from "livekit-server-sdk";
-import { AudioSource, connect } from "troupe";
+import { AudioSource, connect, TroupeError } from "troupe";
 import { livekit } from "troupe/livekit";
 
 const [url = "http://127.0.0.1:7880", apiKey = "devkey", apiSecret = "secret", room = "lobby"] =
   process.argv.slice(2);
+if (!/^(wss?|https?):$/.test(URL.parse(url)?.protocol ?? ""))
+  throw TroupeError.expected("INVALID_OPTION", "the server", "a ws://, wss://, http:// or https:// URL", url);
 
 // On your server: make the room, and a token that lets one identity into it.
 const rooms = new RoomServiceClient(url, apiKey, apiSecret);
@@ -22,10 +24,10 @@ connection.on("trackSubscribed", (_track, publication, participant) =>
   console.log(`hears the ${publication.source} of ${participant.identity}`),
 );
 connection.on("roomMetadataChanged", (_old, metadata) => console.log(`the room is now "${metadata}"`));
-connection.on("disconnected", () => console.log(`left: ${connection.disconnectReason}`));
 process.once("SIGINT", () => connection.disconnect());
 
 await connection.connected();
+connection.on("disconnected", () => console.log(`left: ${connection.disconnectReason}`));
 using source = new AudioSource();
 const publication = await connection.publishTrack(source, { name: "voice", source: "microphone" });
 await connection.localParticipant.setAttributes({ mood: "calm" });

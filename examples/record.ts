@@ -18,10 +18,10 @@ if (!(Number(seconds) > 0 && Number(seconds) <= LONGEST_SECONDS)) {
 await (await open(path, "a")).close();
 const connection = connect(sora({ signalingUrls: [signalingUrl], channelId, role: "recvonly" }));
 const firstTrack = new Promise<RemoteTrack>((resolve) => connection.once("track", resolve));
-connection.on("disconnected", (code, reason) => console.log(`left: ${code} ${reason}`));
 process.once("SIGINT", () => connection.disconnect());
 
 await connection.connected();
+connection.on("disconnected", (code, reason) => console.log(`left: ${code} ${reason}`));
 console.log(`in ${channelId}; waiting for somebody to record`);
 const track = await Promise.race([firstTrack, connection.disconnected()]);
 if (track) {

@@ -10,6 +10,8 @@ import { AvatarService } from "troupe/stage";
 const [path = "clip.wav"] = process.argv.slice(2);
 const { AVATAR_CONSOLE_URL, AVATAR_INGRESS_URL, AVATAR_API_KEY, AVATAR_APP_ID, AVATAR_ID } = process.env;
 const SAMPLE_RATE = 16_000;
+/** About a second of a face. */
+const FRAMES_A_LINE = 24;
 
 // The clip, as the service takes it: mono, at a rate that it knows.
 const clip = decodeWav(await readFile(path));
@@ -33,6 +35,7 @@ const performed = new Promise<void>((resolve, reject) => {
   session.on("frame", ({ raw, last }) => {
     frames += 1;
     bytes += raw.length;
+    if (frames % FRAMES_A_LINE === 0) console.log(`speaking: ${frames} frames`);
     if (last) resolve();
   });
   session.on("closed", (error) => reject(error ?? new Error("the session was closed")));

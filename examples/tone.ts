@@ -9,10 +9,10 @@ const source = new AudioSource({ sampleRate, channels: 1 });
 const connection = connect(
   sora({ signalingUrls: [signalingUrl], channelId, role: "sendonly", audioSource: source }),
 );
-connection.on("disconnected", (code, reason) => console.log(`left: ${code} ${reason}`));
 process.once("SIGINT", () => connection.disconnect());
 
 await connection.connected();
+connection.on("disconnected", (code, reason) => console.log(`left: ${code} ${reason}`));
 console.log(`sounding in ${channelId}`);
 // 100 ms hold 44 whole periods, so the pieces join without a click.
 const piece = Int16Array.from({ length: sampleRate / 10 }, (_, at) =>

@@ -40,7 +40,10 @@ class Example {
   readonly #waiting = new Set<() => void>();
 
   constructor(name: string, ...rest: string[]) {
-    this.#child = spawn(process.execPath, ["--conditions=troupe-source", RUNNER, name, ...rest]);
+    // A recording that was given no path is written where the example runs.
+    this.#child = spawn(process.execPath, ["--conditions=troupe-source", RUNNER, name, ...rest], {
+      cwd: folder,
+    });
     this.ended = once(this.#child, "close").then(([code]) => {
       this.#note(`(${name} ended with ${code})`);
       return code as number | null;
@@ -156,7 +159,10 @@ describe("the examples", { timeout: EXAMPLE_MS }, () => {
     expect(pieces.filter((share) => share > 0.9).length, String(pieces)).toBeGreaterThan(10);
   });
 
-  it("impairment: says what a bad network did", async () => {
+  it("impairment: says what a bad network did, whoever is silent in the channel", async () => {
+    const silent = new AudioSource({ sampleRate: SAMPLE_RATE });
+    cleanups.push(() => silent.close());
+    await enter(silent).connection.connected();
     const example = new Example("impairment", stage.signalingUrl, CHANNEL);
     expect(await example.ended, example.said).toBe(0);
     const [, lost, packets] = /the network lost (\d+) of (\d+) packets/.exec(example.said) ?? [];
@@ -173,6 +179,7 @@ describe("the examples", { timeout: EXAMPLE_MS }, () => {
     const example = new Example("singleAudioClip", path);
     expect(await example.ended, example.said).toBe(0);
     expect(example.said).toMatch(/sent .*clip\.wav as \d{14}_/);
+    expect(example.said).toContain("speaking: 24 frames");
     expect(example.said).toMatch(/^25 frames, \d+ bytes$/m);
   });
 
@@ -195,6 +202,8 @@ describe("the examples", { timeout: EXAMPLE_MS }, () => {
     const ms = Buffer.from(pcm!, "base64").length / 48;
     expect(messages).toHaveLength(Math.ceil(ms / 40));
     expect((await get("/animation?text=Hello&sampleRate=11025")).status).toBe(400);
+    for (const unspeakable of ["...", "%E4%BD%A0%E5%A5%BD", "%01"])
+      expect((await get(`/audio?text=${unspeakable}`)).status, unspeakable).toBe(400);
     expect((await get("/elsewhere?text=Hello")).status).toBe(404);
     expect(await example.interrupt(), example.said).toBe(0);
   });
@@ -229,6 +238,11 @@ describe("the examples", { timeout: EXAMPLE_MS }, () => {
     ["singleAudioClip", [RUNNER], "WAV"],
     ["livekit", ["http://127.0.0.1:9"], "fetch failed: "],
     [
+      "livekit",
+      ["notaurl"],
+      'Expected a ws://, wss://, http:// or https:// URL for the server but received "notaurl"',
+    ],
+    [
       "record",
       ["ws://127.0.0.1:9/signaling", CHANNEL, "/nowhere/heard.wav"],
       "ENOENT: no such file or directory",
@@ -256,6 +270,7 @@ describe("the examples", { timeout: EXAMPLE_MS }, () => {
       const example = new Example(name, stage.signalingUrl.replace("/signaling", "/elsewhere"), CHANNEL);
       expect(await example.ended).toBe(1);
       expect(example.said).toMatch(new RegExp(`^${name}: No signaling URL could be opened`, "m"));
+      expect(example.said.match(/No signaling URL/g), example.said).toHaveLength(1);
       expect(example.said).not.toMatch(/^ +at /m);
     },
   );
