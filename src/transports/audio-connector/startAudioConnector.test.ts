@@ -91,4 +91,13 @@ it("checks what it is given", async () => {
     code: "INVALID_OPTION",
     field: "startAudioConnector.uri",
   });
+  const other = generateKeyPairSync("ec", { namedCurve: "P-256" }).privateKey;
+  for (const wrong of ["private.key", pem.slice(0, 400), other.export({ type: "pkcs8", format: "pem" })]) {
+    const refused = startAudioConnector({ ...options, privateKey: String(wrong) });
+    await expect(refused).rejects.toMatchObject({
+      code: "INVALID_OPTION",
+      field: "startAudioConnector.privateKey",
+      message: expect.not.stringContaining(String(wrong)),
+    });
+  }
 });

@@ -1,3 +1,4 @@
+import { createPrivateKey } from "node:crypto";
 import { createRequire } from "node:module";
 import { z } from "zod";
 import { parseOptions, TroupeError } from "../../core/index.ts";
@@ -6,10 +7,12 @@ import { SAMPLE_RATES } from "./wire.ts";
 /** How long Vonage may take to answer, in ms; it gives up on a WebSocket of its own after 6 s. */
 const ANSWER_MS = 15_000;
 
+const RSA_KEY = "the application's private key (RSA) in PEM: its text, not a file's name";
+
 const text = z.string("a text").min(1, "a text");
 const optionsSchema = z.strictObject({
   applicationId: text,
-  privateKey: text,
+  privateKey: z.string(RSA_KEY).refine(isRsaKey, RSA_KEY),
   sessionId: text,
   token: text,
   uri: z.string("a ws: or wss: address").regex(/^wss?:\/\//, "a ws: or wss: address"),
@@ -24,7 +27,7 @@ const optionsSchema = z.strictObject({
 /** What Vonage is asked to connect. */
 export interface StartAudioConnectorOptions {
   applicationId: string;
-  /** Of the application, as PEM. */
+  /** Of the application: RSA in PEM, the text and not a file's name. */
   privateKey: string;
   /** A routed session of the application. */
   sessionId: string;
@@ -68,6 +71,15 @@ export async function startAudioConnector(
     return { id, connectionId };
   } catch (error) {
     throw describeFailure(error);
+  }
+}
+
+/** Else Vonage's package would fail to sign, which looks as if nobody had answered. */
+function isRsaKey(pem: string): boolean {
+  try {
+    return createPrivateKey(pem).asymmetricKeyType === "rsa";
+  } catch {
+    return false;
   }
 }
 
