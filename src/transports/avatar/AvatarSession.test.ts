@@ -232,7 +232,7 @@ describe("a session that cannot start", () => {
     JSON.stringify({ errors: [{ id: "1", status: 403, code, title, detail: "more of it" }] });
 
   it.each<[string, number, string, AvatarErrorReason]>([
-    ["an old key", 401, body("x", "no"), "sessionTokenExpired"],
+    ["an old key", 401, body("x", "Unauthorized"), "sessionTokenExpired"],
     ["no money", 402, "", "billingRequired"],
     ["an unknown application", 404, "{}", "appIDUnrecognized"],
     ["a wrong request", 400, body("INVALID_ARGUMENT", "no"), "invalidRequest"],
@@ -269,6 +269,7 @@ describe("a session that cannot start", () => {
     [3, "livekit url missing", "invalidEgressConfig"],
     [16, "", "invalidEgressConfig"],
     [14, "", "egressUnavailable"],
+    [2, "rpc error: Unauthorized, failed to create egress connection", "invalidEgressConfig"],
     [4001, "", "creditsExhausted"],
     [4002, "", "sessionDurationExceeded"],
     [2, "unsupported sample rate 11025", "unsupportedSampleRate"],

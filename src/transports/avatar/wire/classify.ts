@@ -19,8 +19,11 @@ const CODES: Record<string, AvatarErrorReason> = {
   "4002": "sessionDurationExceeded",
 };
 
-/** What services write, in lower case; the first that is found counts. */
-const TEXTS: [pattern: RegExp, reason: AvatarErrorReason][] = [
+/**
+ * What services write, in lower case; the first that is found counts. Over HTTP "unauthorized" is what status 401 is
+ * called, whatever it was about, so that it says nothing there.
+ */
+const TEXTS: [pattern: RegExp, reason: AvatarErrorReason, where?: "webSocket"][] = [
   [/credits exhausted/, "creditsExhausted"],
   [/session time limit reached|maximum session duration/, "sessionDurationExceeded"],
   [/session denied/, "billingRequired"],
@@ -32,6 +35,7 @@ const TEXTS: [pattern: RegExp, reason: AvatarErrorReason][] = [
   [/unsupported sample rate/, "unsupportedSampleRate"],
   [/livekit silence timeout|no audio input for/, "idleTimeout"],
   [/livekit_egress|agora_egress|missing livekit credentials|provide api_token/, "invalidEgressConfig"],
+  [/unauthorized/, "invalidEgressConfig", "webSocket"],
   [/egress client is not configured|failed to create egress connection/, "egressUnavailable"],
   [/driven server (returned|request failed)/, "upstreamError"],
   [/clientconfiguresession|unexpected message type|failed to unmarshal initial message/, "protocolError"],
@@ -44,7 +48,8 @@ export function classify({ phase, httpStatus, serverCode, title, detail }: Failu
     return /livekit|agora|egress/.test(text) ? "invalidEgressConfig" : "invalidRequest";
   const byCode = serverCode === undefined ? undefined : CODES[serverCode];
   if (byCode) return byCode;
-  const byText = TEXTS.find(([pattern]) => pattern.test(text));
+  const isHttp = httpStatus !== undefined;
+  const byText = TEXTS.find(([pattern, , where]) => !(where === "webSocket" && isHttp) && pattern.test(text));
   if (byText) return byText[1];
   if (httpStatus !== undefined) return reasonOfStatus(httpStatus, phase);
   return phase === "websocket_handshake" || phase === "websocket_runtime" ? "serverError" : "unknown";
