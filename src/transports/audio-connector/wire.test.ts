@@ -10,6 +10,22 @@ describe("a text message of the far side", () => {
     expect(parseFarMessage('{"content-type":"audio/opus"}')).toMatchObject({ sampleRate: undefined });
   });
 
+  it.each<[string, number | undefined]>([
+    ["audio/l16;rate=16000;channels=1", 16_000],
+    ["Audio/L16; channels=1; RATE=8000", 8_000],
+    ['audio/l16;rate="24000"', 24_000],
+    ["audio/l16 ;rate=24000;", 24_000],
+    ["audio/l16;rate=16000;channels=2", undefined],
+    ["audio/l16;rate=44100", undefined],
+    ["audio/l16", undefined],
+    ["audio/l160;rate=16000", undefined],
+    ["rate=16000", undefined],
+    ["", undefined],
+  ])("has the rate of %j: %s", (contentType, sampleRate) => {
+    const text = JSON.stringify({ "content-type": contentType });
+    expect(parseFarMessage(text)).toEqual({ type: "start", sampleRate, fields: {} });
+  });
+
   it("may be audio", () => {
     expect(parseFarMessage('{"audio":"AQID"}')).toEqual({ type: "audio", pcm: Buffer.from([1, 2, 3]) });
   });

@@ -1,3 +1,4 @@
+import { MIMEType } from "node:util";
 import { z } from "zod";
 
 /** What the far side plays, Hz. */
@@ -83,6 +84,17 @@ function dtmfOf(value: Record<string, unknown>): FarMessage {
 }
 
 function startOf({ event: _, "content-type": contentType, ...fields }: Record<string, unknown>): FarMessage {
-  const rate = /^audio\/l16\s*;\s*rate=(\d+)$/i.exec(typeof contentType === "string" ? contentType : "")?.[1];
+  const rate = typeof contentType === "string" ? rateOf(contentType) : undefined;
   return { type: "start", sampleRate: SAMPLE_RATES.find((known) => String(known) === rate), fields };
+}
+
+/** The rate of one channel of linear PCM (RFC 2586): `audio/l16;rate=16000`, with other parameters or without. */
+function rateOf(contentType: string): string | null | undefined {
+  try {
+    const { essence, params } = new MIMEType(contentType);
+    const isMono = (params.get("channels") ?? "1") === "1";
+    return essence === "audio/l16" && isMono ? params.get("rate") : undefined;
+  } catch {
+    return undefined;
+  }
 }
