@@ -112,6 +112,45 @@ export const ROWS: Row[] = [
       }),
   },
   {
+    name: "what the far side tells of itself comes by its name",
+    run: (dial) =>
+      onCall(dial, {}, async (caller) => {
+        caller.sendMediaUpdate(false);
+        caller.sendMediaUpdate(true);
+        caller.sendMessage({ event: "websocket:cleared" });
+        caller.sendMessage({ event: "websocket:notify", payload: { mark: 7 } });
+        const { texts } = await ask(caller, { order: "heard" }, "heard");
+        const told = ["update false", "update true", "cleared", "notify 7"];
+        expect(JSON.stringify(texts) === JSON.stringify(told), `they are ${JSON.stringify(texts)}`);
+        return undefined;
+      }),
+  },
+  {
+    name: "the far side's end is noticed",
+    run: async (dial) => {
+      const first = await dial();
+      await ask(first, { order: "name", name: "one that ends" }, "named");
+      await first.hangUp();
+      return await onCall(dial, {}, async (caller) => {
+        await ask(caller, { order: "awaitEnd", name: "one that ends" }, "ended");
+        return undefined;
+      });
+    },
+  },
+  {
+    name: "no more is sent than the far side holds",
+    run: (dial) =>
+      onCall(dial, { sampleRate: 8_000 }, async (caller) => {
+        order(caller, { order: "timing", seconds: 60 });
+        const options = { bytes_per_sample: 320 };
+        order(caller, { order: "tone", hz: 700, rate: 8_000, seconds: 70, options });
+        await playedFrames(caller, 50);
+        const { overruns, highestBufferedMessages: most } = caller.report;
+        expect(overruns === 0, `${overruns} messages were too many`);
+        return `${most} messages at the most`;
+      }),
+  },
+  {
     name: "a message that is no JSON is refused",
     run: (dial) =>
       onCall(dial, {}, async (caller) => {

@@ -18,6 +18,10 @@ def tone(hz, rate, seconds):
     return struct.pack(f"<{count}h", *(int(12000 * math.sin(step * at)) for at in range(count)))
 
 
+# By the names that calls were given: set once such a call is over.
+ends = {}
+
+
 async def obey(client, order, heard):
     name = order["order"]
     if name == "info":
@@ -40,6 +44,12 @@ async def obey(client, order, heard):
             await client.send_json_packet("{ no json")
         except ValueError:
             await client.send_json_packet(json.dumps({"reply": "refused"}))
+    elif name == "name":
+        heard["name"] = order["name"]
+        await client.send_json_packet(json.dumps({"reply": "named"}))
+    elif name == "awaitEnd":
+        await ends.setdefault(order["name"], asyncio.Event()).wait()
+        await client.send_json_packet(json.dumps({"reply": "ended"}))
     elif name == "disconnect":
         client.disconnect()
     else:
@@ -47,7 +57,7 @@ async def obey(client, order, heard):
 
 
 async def on_connect(client):
-    heard = {"audio": b"", "texts": [], "rate": 16000}
+    heard = {"audio": b"", "texts": [], "rate": 16000, "name": ""}
 
     async def on_message(message):
         if isinstance(message, bytes):
@@ -58,8 +68,17 @@ async def on_connect(client):
             await obey(client, value, heard)
         elif "digit" in value:
             heard["texts"].append(value["digit"])
+        elif value.get("event") == "websocket:media:update":
+            heard["texts"].append(f"update {json.dumps(value['active'])}")
+        elif value.get("event") == "websocket:cleared":
+            heard["texts"].append("cleared")
+        elif value.get("event") == "websocket:notify":
+            heard["texts"].append(f"notify {value['payload']['mark']}")
 
-    client.set_handler(on_message=on_message)
+    async def on_disconnect():
+        ends.setdefault(heard["name"], asyncio.Event()).set()
+
+    client.set_handler(on_message=on_message, on_disconnect=on_disconnect)
 
 
 async def main():

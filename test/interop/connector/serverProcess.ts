@@ -9,6 +9,7 @@ import { generateTone } from "troupe/testing";
 
 interface Order {
   order: string;
+  name: string;
   hz: number;
   rate: number;
   seconds: number;
@@ -23,17 +24,21 @@ interface Order {
 interface Heard {
   audio: Buffer;
   texts: string[];
+  /** As a row called the call. */
+  name: string;
 }
 
 const HEARD_BYTES = 32_000;
 const LIVE_PIECE_MS = 200;
+/** By the names that calls were given: resolved once such a call is over. */
+const ends = new Map<string, PromiseWithResolvers<void>>();
 
 const server = await AudioConnectorServer.start({
   port: Number(process.argv[2]),
   // The rows are about the protocol and the far clock's drift: both delays are more than a busy machine keeps a frame back.
   call: { clear: "event", leadMs: 1_000, receiveDelayMs: 400 },
   onConnect: (call) => {
-    const heard: Heard = { audio: Buffer.alloc(0), texts: [] };
+    const heard: Heard = { audio: Buffer.alloc(0), texts: [], name: "" };
     call.on("track", (track) => {
       const sink = new AudioSink(track, { sampleRate: 16_000, frameMs: 20 });
       sink.on("frame", ({ pcm }) => {
@@ -42,10 +47,20 @@ const server = await AudioConnectorServer.start({
       });
     });
     call.on("dtmf", (digit) => heard.texts.push(digit));
+    call.on("mediaUpdate", (active) => heard.texts.push(`update ${active}`));
+    call.on("cleared", () => heard.texts.push("cleared"));
+    call.on("notify", (payload) => heard.texts.push(`notify ${(payload as { mark: number }).mark}`));
+    call.on("disconnected", () => endOf(heard.name).resolve());
     call.setHandler({ onMessage: (text) => void obey(call, JSON.parse(text) as Order, heard) });
   },
 });
 process.stdout.write(`${JSON.stringify({ address: server.address })}\n`);
+
+function endOf(name: string): PromiseWithResolvers<void> {
+  const end = ends.get(name) ?? Promise.withResolvers<void>();
+  ends.set(name, end);
+  return end;
+}
 
 async function obey(call: AudioConnectorConnection, order: Order, heard: Heard): Promise<void> {
   switch (order.order) {
@@ -63,6 +78,12 @@ async function obey(call: AudioConnectorConnection, order: Order, heard: Heard):
       return call.flush();
     case "broken":
       return await call.sendJson("{ no json").catch(() => call.sendJson({ reply: "refused" }));
+    case "name":
+      heard.name = order.name;
+      return await call.sendJson({ reply: "named" });
+    case "awaitEnd":
+      await endOf(order.name).promise;
+      return await call.sendJson({ reply: "ended" });
     case "disconnect":
       return await call.disconnect();
   }
