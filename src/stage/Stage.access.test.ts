@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
+import { makeEcdsaCertificate } from "../../test/fixtures/certificate.ts";
 import { Stage } from "./Stage.ts";
 import { send, TestSocket, upgradeStatus } from "./testing/request.ts";
 
@@ -197,9 +198,18 @@ describe("options", () => {
     [{ secret: "short" }, "options.secret"],
     [{ limits: { connections: 0 } }, "options.limits.connections"],
     [{ authenticate: true }, "options.authenticate"],
-    [{ tls: { cert: "x" } }, "options.tls.key"],
+    [{ tls: { cert: "cert.pem", key: "key.pem" } }, "options.tls.cert"],
   ])("says what is wrong with %j", async (options, field) => {
     await expect(Stage.start(options as object)).rejects.toMatchObject({ code: "INVALID_OPTION", field });
+  });
+
+  it("says what is wrong with the key of a certificate", async () => {
+    const { certificate: cert } = makeEcdsaCertificate();
+    for (const key of [undefined, "key.pem", cert])
+      await expect(Stage.start({ tls: { cert, key } } as object)).rejects.toMatchObject({
+        code: "INVALID_OPTION",
+        field: "options.tls.key",
+      });
   });
 
   it("says when the port is taken", async () => {

@@ -1,5 +1,15 @@
 import { z } from "zod";
-import { isLoopback, type Logger, logger, parseOptions, randomId, TroupeError } from "../core/index.ts";
+import {
+  isLoopback,
+  type Logger,
+  logger,
+  parseOptions,
+  pemCertificates,
+  pemPrivateKey,
+  pemTextOf,
+  randomId,
+  TroupeError,
+} from "../core/index.ts";
 import { NativePeerTransport, type PeerTransport } from "../webrtc/index.ts";
 import { allowedHostNames, checkListenAddress, isUnspecified } from "./access.ts";
 import { callApi } from "./api.ts";
@@ -81,7 +91,7 @@ const optionsSchema = z.strictObject({
     .max(65_535, "a port from 0 to 65535")
     .default(0),
   secret: z.string("a text").min(8, "at least 8 characters").optional(),
-  tls: z.object({ cert: pem(), key: pem() }, "an object with cert and key").optional(),
+  tls: z.object({ cert: pemCertificates, key: pemPrivateKey }, "an object with cert and key").optional(),
   accessTokenSecret: z.string("a text").min(8, "at least 8 characters").optional(),
   authenticate: anyFunction.optional(),
   authenticationWebhookUrl: httpUrl.optional(),
@@ -181,7 +191,7 @@ export class Stage {
     const server = new HttpServer({
       host,
       port: checked.port,
-      tls,
+      tls: tls && { cert: pemTextOf(tls.cert), key: pemTextOf(tls.key) },
       secret,
       hostNames: allowedHostNames(host, checked.hostNames),
       allowedOrigins: checked.allowedOrigins,
@@ -303,8 +313,4 @@ function everyChannelFolder({ recordChannels, recordingFolder }: z.output<typeof
 function addressOf(host: string, port: number, secure: boolean): string {
   const name = isUnspecified(host) ? "127.0.0.1" : host;
   return `${secure ? "https" : "http"}://${name.includes(":") ? `[${name}]` : name}:${port}`;
-}
-
-function pem() {
-  return z.union([z.string(), z.instanceof(Buffer)], "PEM as a text or a Buffer");
 }
