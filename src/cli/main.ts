@@ -95,7 +95,7 @@ function addBench(program: Command): void {
     .option("--seconds <number>", "length of the measurement", parseCount)
     .option("--calls <number>", "connector: calls on the measured process", parseCount)
     .option("--pairs <number>", "transport: pairs of ends that are connected", parseCount)
-    .option("--changes <number>", "network-change: how often the address changes", parseCount)
+    .option("--changes <number>", "network-change: how often each kind of change", parseCount)
     .option("--minutes <number>", "length of the measurement", parseCount)
     .addOption(
       new Option("--complexity <number>", "Opus complexity, 0 to 10; 5, livekit: 9").argParser(
@@ -103,7 +103,11 @@ function addBench(program: Command): void {
       ),
     )
     .option("--speech-share <share>", "voice: how much of the time each bot speaks, 0 to 1", parseShare)
-    .option("--rows <names>", "quality: rows of its table, by commas", (names: string) => names.split(","))
+    .option(
+      "--rows <names>",
+      "quality: rows of its table; network-change: kinds of change; by commas",
+      (names: string) => names.split(","),
+    )
     .option("--report <file>", "quality: write its table here")
     .option("--json", "print one JSON object and nothing else")
     .action((name: string, options: BenchOptions) =>

@@ -1,5 +1,6 @@
 import type { SignalResponse } from "@livekit/protocol";
 import { type Clock, TroupeError } from "../../../core/index.ts";
+import { NetworkChanged } from "../../../native/index.ts";
 import type { ConnectionForm } from "../AttemptContext.ts";
 import { ConnectError } from "../errors.ts";
 import { type JoinIntent, joinUrl, validateUrl } from "./joinRequest.ts";
@@ -95,6 +96,11 @@ function errorOf(ending: SocketEnding, token: string): Error {
   const code = (ending.error as NodeJS.ErrnoException | undefined)?.code;
   if (code !== undefined && /^(ECONNREFUSED|ENOTFOUND|EAI_AGAIN|EHOSTUNREACH|ENETUNREACH)$/.test(code)) {
     return new ConnectError("serverUnreachable", `The server cannot be reached (${code})`, {
+      cause: ending.error,
+    });
+  }
+  if (ending.error instanceof NetworkChanged) {
+    return new ConnectError("serverUnreachable", `The way to the server is lost: ${ending.error.message}`, {
       cause: ending.error,
     });
   }
