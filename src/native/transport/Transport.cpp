@@ -15,6 +15,8 @@ namespace {
 constexpr int64_t kConnectDeadlineMs = 30'000;
 // Consent lasts 30 s (RFC 7675, section 5.1), of which libnice has waited 10 s for an answer.
 constexpr int64_t kConsentDeadlineMs = 20'000;
+// TCP waits for minutes for a server that does not answer.
+constexpr int64_t kRelayDeadlineMs = 10'000;
 constexpr size_t kMaximumPacketBytes = 1500;
 constexpr size_t kMaximumEarlyPackets = 32;
 constexpr size_t kMaximumEarlyCandidates = 64;
@@ -37,7 +39,8 @@ Transport::Transport(IoThread& thread, const TransportOptions& options, Transpor
                                                [this](const uint8_t* data, size_t size) {
                                                  if (dtls_) dtls_->send(data, size);
                                                })),
-      deadline_(std::make_unique<IoTimer>(thread, [this] { onConnectDeadline(); })) {}
+      deadline_(std::make_unique<IoTimer>(thread, [this] { onConnectDeadline(); })),
+      relayDeadline_(std::make_unique<IoTimer>(thread, [this] { failWithoutRelay(); })) {}
 
 TransportParameters Transport::localParameters() {
   gather();
@@ -63,6 +66,7 @@ void Transport::gather() {
   if (gatherStarted_ || state_ == TransportState::closed) return;
   ice_.gather();
   gatherStarted_ = true;
+  if (relayOnly_) relayDeadline_->set(kRelayDeadlineMs);
   watchNetwork();
 }
 
@@ -200,6 +204,7 @@ void Transport::close() {
   if (dtls_) dtls_->close();
   dtls_.reset();
   deadline_.reset();
+  relayDeadline_.reset();
   ice_.close();
   earlyPackets_.clear();
 }
@@ -342,8 +347,12 @@ void Transport::onGathered() {
 
 void Transport::onAllGathered() {
   if (listener_) listener_->onGathered();
+  if (relayOnly_) failWithoutRelay();
+}
+
+void Transport::failWithoutRelay() {
   const bool hasHadPath = dtls_ && dtls_->state() != DtlsEndpoint::State::fresh;
-  if (!relayOnly_ || hasHadPath || state_ == TransportState::closed || !ice_.localCandidates().empty()) return;
+  if (hasHadPath || state_ == TransportState::closed || !ice_.localCandidates().empty()) return;
   // Nothing can come of it, and whoever waits would be told of a path that was not found in time.
   setState(TransportState::failed, "no TURN server gave a relay: none is reached, or none takes the credentials");
 }

@@ -108,6 +108,7 @@ class Transport final : public PacketSender,
   void holdEarlyPacket(const uint8_t* data, size_t size, PacketKind kind, int64_t arrivalUs);
   void onConnectDeadline();
   void onAllGathered();
+  void failWithoutRelay();
   void watchNetwork();
   void onNetworkChanged(bool isRoute);
   void addUntaken(size_t messageBytes);
@@ -153,6 +154,7 @@ class Transport final : public PacketSender,
   std::unique_ptr<DtlsEndpoint> dtls_;
   std::unique_ptr<DataChannels> channels_;
   std::unique_ptr<IoTimer> deadline_;
+  std::unique_ptr<IoTimer> relayDeadline_;
   std::unique_ptr<SrtpSession> srtp_;
   std::shared_ptr<PacketReceiver> receiver_;
 
