@@ -5,7 +5,8 @@
 #include <stun/usages/ice.h>
 
 #include <cstring>
-#include <optional>
+#include <string>
+#include <utility>
 #include <vector>
 
 using namespace troupe::transport;
@@ -26,8 +27,9 @@ class Responder {
   }
 
   /** Whether the request is one that an ICE agent answers. */
-  bool accepts(const Bytes& request) {
-    return stun_agent_validate(&agent_, &request_, request.data(), request.size(), validate, this) == STUN_VALIDATION_SUCCESS;
+  bool accepts(Bytes request) {
+    bytes_ = std::move(request);
+    return stun_agent_validate(&agent_, &request_, bytes_.data(), bytes_.size(), validate, this) == STUN_VALIDATION_SUCCESS;
   }
   StunMessage& request() { return request_; }
 
@@ -68,6 +70,8 @@ class Responder {
                                         STUN_ATTRIBUTE_ICE_CONTROLLED, STUN_ATTRIBUTE_ICE_CONTROLLING, 0};
   std::string password_;
   StunAgent agent_{};
+  /** What `request_` refers to. */
+  Bytes bytes_;
   StunMessage request_{};
 };
 
