@@ -31,6 +31,8 @@ export class ChaosBot {
   readonly silences: { fromMs: number; toMs: number }[] = [];
   readonly problems: string[] = [];
   reconnects = 0;
+  /** When the outage of its media path began, or the first of several, in which it last fell silent; in monotonic ms. */
+  silentSinceMs = Number.POSITIVE_INFINITY;
   #heardAtMs = 0;
   #stateAtMs = monotonicMs();
   /** Since when no media has come, in monotonic ms; infinite while it comes. */
@@ -63,7 +65,7 @@ export class ChaosBot {
     connection.on("reconnecting", () => {
       this.reconnects += 1;
       // A path that was looked for in vain, for up to 30 s, was lost when it fell silent.
-      if (!resumes) this.#endSession(Math.min(this.#stalledAtMs, monotonicMs()));
+      if (!resumes) this.#endSession(Math.min(this.#stalledAtMs, this.#awaySinceMs, monotonicMs()));
     });
     connection.on("disconnected", (code, reason) => {
       this.#endSession(monotonicMs());
@@ -122,6 +124,12 @@ export class ChaosBot {
     for (const sink of this.#sinks) sink.close();
     await this.connection.disconnect();
     await Promise.allSettled(this.#work);
+  }
+
+  /** Since when its media path has been away; infinite once something came again. */
+  get #awaySinceMs(): number {
+    const isBack = this.#heardAtMs > this.silentSinceMs + SETTLED_MS;
+    return isBack ? Number.POSITIVE_INFINITY : this.silentSinceMs;
   }
 
   #endSession(lostMs: number): void {

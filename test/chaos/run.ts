@@ -59,8 +59,6 @@ const failures: string[] = [];
  * it when another outage, or its own restart, comes first.
  */
 const outages: { bot: ChaosBot; fromMs: number; toMs: number }[] = [];
-/** Since when outages that came before it had heard anything again have kept a bot from hearing. */
-const silentSinceMs = new Map<ChaosBot, number>();
 /** What the server let go of in that way. */
 let messagesLostDuringOutage = 0;
 /** How often a bot got what was sent again after a full reconnect only when it had got later messages. */
@@ -150,11 +148,11 @@ async function outage(bot: ChaosBot, set: (on: boolean) => Promise<void>, forMs:
   const fromMs = monotonicMs();
   const before = outages.findLast((one) => one.bot === bot);
   const goesOn = mediaPaths.isDisturbed(bot) || (before !== undefined && bot.heardAtMs < before.toMs);
-  if (!goesOn) silentSinceMs.set(bot, fromMs);
+  if (!goesOn) bot.silentSinceMs = fromMs;
   await mediaPaths.during(bot, forMs, set);
   const toMs = monotonicMs();
   outages.push({ bot, fromMs, toMs });
-  const sinceMs = silentSinceMs.get(bot) ?? fromMs;
+  const sinceMs = bot.silentSinceMs;
   if (toMs - sinceMs > OUTAGE_MS.most + FLOWING_MS) recoveriesOvertaken += 1;
   else await recovery(bot, sinceMs, toMs);
   mediaFaults.push({ pair: pairOf(bot), fromMs, toMs: monotonicMs() + 1_000 });
@@ -253,11 +251,21 @@ function judgeOrder(sender: ChaosBot, receiver: ChaosBot): void {
   else messagesSentAgainLate += steps;
 }
 
-/** Whether the server could not send it on: the receiver was away, or the server had not noticed its return yet. */
+/**
+ * Whether the server could not send it on: the receiver was away, or the server had not noticed its return yet. An outage
+ * that comes before that makes one of both.
+ */
 function wasAway(receiver: ChaosBot, sender: ChaosBot, number: number): boolean {
   const atMs = sender.sent.find((message) => message.number === number)?.atMs ?? 0;
-  const own = outages.filter(({ bot }) => bot === receiver);
-  return own.some(({ fromMs, toMs }) => atMs >= fromMs && atMs <= toMs + (toMs - fromMs));
+  const own = outages
+    .filter(({ bot }) => bot === receiver)
+    .toSorted((one, other) => one.fromMs - other.fromMs);
+  let away = { fromMs: 0, untilMs: 0 };
+  return own.some(({ fromMs, toMs }) => {
+    const sinceMs = fromMs <= away.untilMs ? away.fromMs : fromMs;
+    away = { fromMs: sinceMs, untilMs: Math.max(away.untilMs, toMs + (toMs - sinceMs)) };
+    return atMs >= away.fromMs && atMs <= away.untilMs;
+  });
 }
 
 function judgeSilences(bot: ChaosBot): void {
