@@ -70,6 +70,7 @@ export class Attempt implements CallListener {
       leadMs: settings.leadMs,
       activeSeconds: settings.activeSeconds,
       clock,
+      farAheadUs: () => this.#incoming.farClock.aheadUs,
       send: (pcm) => this.#sendAudio(pcm),
     });
   }
@@ -214,12 +215,13 @@ export class Attempt implements CallListener {
   }
 
   #sendFrame({ pcm, timestampUs }: EngineFrame): void {
-    this.outgoing.live(Buffer.from(pcm.buffer, pcm.byteOffset, pcm.byteLength), timestampUs);
+    this.outgoing.live(pcm, timestampUs);
   }
 
-  #sendAudio(pcm: Buffer): boolean {
+  #sendAudio(pcm: Uint8Array): boolean {
     if (!this.#isJson) return this.#link.socket.sendBinary(pcm);
-    return this.#link.socket.sendText(`{"audio":"${pcm.toString("base64")}"}`);
+    const base64 = Buffer.from(pcm.buffer, pcm.byteOffset, pcm.byteLength).toString("base64");
+    return this.#link.socket.sendText(`{"audio":"${base64}"}`);
   }
 
   #closeSink(): void {

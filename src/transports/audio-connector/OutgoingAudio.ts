@@ -1,8 +1,9 @@
 import { type Clock, parseOptions, TroupeError } from "../../core/index.ts";
 import { FarBuffer } from "./FarBuffer.ts";
+import { FrameStretcher } from "./FrameStretcher.ts";
 import { activeSecondsSchema } from "./options.ts";
 import { RecentPeak } from "./RecentPeak.ts";
-import { isQuiet, samplesOf } from "./samples.ts";
+import { bytesOf, isQuiet } from "./samples.ts";
 import { FAR_BUFFER_MESSAGES, FRAME_MS, FRAME_US, frameBytes } from "./wire.ts";
 
 /** What may wait in frames of 20 ms: five minutes. */
@@ -15,7 +16,7 @@ const SHORTEST_WAIT_MS = 5;
 const LONGEST_WAIT_MS = 1_000;
 /** How long a full socket is left alone. */
 const FULL_WAIT_MS = 20;
-/** What the far side may have beyond the lead until quiet frames are left out. */
+/** What the far side may have beyond the lead until quiet frames are left out, and loud ones made shorter. */
 const SPARE_US = 30_000;
 /** A frame that comes later than this comes out of a stall of ours. */
 const LATE_US = 30_000;
@@ -51,6 +52,8 @@ export interface OutgoingCounts {
   framesSkipped: number;
   /** Quiet frames sent twice, so that the far side has as much as stalls of ours need. */
   framesRepeated: number;
+  /** Frames made longer or shorter by a sample for the same two reasons, or since the far clock drifts. */
+  framesStretched: number;
 }
 
 interface Chunk {
@@ -72,11 +75,14 @@ export class OutgoingAudio {
     framesDropped: 0,
     framesSkipped: 0,
     framesRepeated: 0,
+    framesStretched: 0,
   };
   readonly #sampleRate: number;
   readonly #leadUs: number;
   readonly #clock: Clock;
-  readonly #send: (pcm: Buffer) => boolean;
+  readonly #farAheadUs: () => number;
+  readonly #send: (pcm: Uint8Array) => boolean;
+  readonly #stretcher = new FrameStretcher();
   readonly #far = new FarBuffer();
   readonly #silence: Buffer;
   /** What the far side needs to have against stalls of ours like those of late. */
@@ -89,18 +95,23 @@ export class OutgoingAudio {
   #timer: unknown;
   #waiters: (() => void)[] = [];
 
-  /** `send` gives false when it does not take the frame; it must not keep the buffer of a live frame. */
+  /**
+   * `send` gives false when it does not take the frame; it must not keep the buffer of a live frame. `farAheadUs` is how
+   * far the far side's clock has run ahead of `clock`.
+   */
   constructor(options: {
     sampleRate: number;
     leadMs: number;
     activeSeconds: number;
     clock: Clock;
-    send: (pcm: Buffer) => boolean;
+    farAheadUs: () => number;
+    send: (pcm: Uint8Array) => boolean;
   }) {
     this.#sampleRate = options.sampleRate;
     this.#leadUs = options.leadMs * 1_000;
     this.#activeUs = options.activeSeconds * 1_000_000;
     this.#clock = options.clock;
+    this.#farAheadUs = options.farAheadUs;
     this.#send = options.send;
     this.#silence = Buffer.alloc(frameBytes(this.#sampleRate));
     this.#stalls = new RecentPeak(this.#clock.nowUs());
@@ -108,7 +119,7 @@ export class OutgoingAudio {
 
   /** Audio of ours that the far side has not played, in ms. */
   get farBufferMs(): number {
-    return this.#far.levelUs(this.#clock.nowUs()) / 1_000;
+    return this.#levelUs(this.#clock.nowUs()) / 1_000;
   }
 
   /** Audio that waits here, in ms. */
@@ -124,27 +135,30 @@ export class OutgoingAudio {
   }
 
   /** A frame of 20 ms, which the engine began at `beganUs`. */
-  live(pcm: Buffer, beganUs: number): void {
+  live(pcm: Int16Array, beganUs: number): void {
     const nowUs = this.#clock.nowUs();
     const lateUs = Math.max(0, nowUs - beganUs - FRAME_US);
     const isStalled = lateUs > LATE_US;
     if (isStalled) this.#stalls.note(nowUs - this.#lastLiveUs + FRAME_US, nowUs);
     this.#lastLiveUs = nowUs;
-    const levelUs = this.#far.levelUs(nowUs);
+    const levelUs = this.#levelUs(nowUs);
     const wantedUs = this.#wantedLeadUs(nowUs);
     if (levelUs === 0) {
       this.counts.starts += 1;
+      this.#stretcher.clear();
       // When it comes late, those behind it are there too: they are a lead by themselves. What is more would be a longer
       // hole in what is said; it comes in the next quiet moment.
       const leadUs = isStalled ? this.#leadUs : wantedUs;
       if (nowUs - this.#flushedUs > FLUSH_REST_US) this.#sendLead(leadUs - lateUs, nowUs);
-    } else if (levelUs > wantedUs + SPARE_US && isQuiet(samplesOf(pcm))) {
-      this.counts.framesSkipped += 1;
-      return;
-    } else if (levelUs < wantedUs - FRAME_US && !isStalled && isQuiet(samplesOf(pcm))) {
-      if (this.#sendFrame(pcm, nowUs)) this.counts.framesRepeated += 1;
-    }
-    this.#sendFrame(pcm, nowUs);
+      this.#sendStretched(pcm, 0, nowUs);
+    } else if (levelUs > wantedUs + SPARE_US) {
+      if (isQuiet(pcm)) this.counts.framesSkipped += 1;
+      else this.#sendStretched(pcm, -1, nowUs);
+    } else if (levelUs < wantedUs - FRAME_US && !isStalled) {
+      if (!isQuiet(pcm)) this.#sendStretched(pcm, 1, nowUs);
+      else if (this.#sendStretched(pcm, 0, nowUs) && this.#sendStretched(pcm, 0, nowUs))
+        this.counts.framesRepeated += 1;
+    } else this.#sendStretched(pcm, 0, nowUs);
   }
 
   /**
@@ -172,6 +186,7 @@ export class OutgoingAudio {
   flush(): void {
     for (const { done } of this.#queue.splice(0)) done("flushed");
     this.#rest = Buffer.alloc(0);
+    this.#stretcher.clear();
     this.#far.clear();
     this.#flushedUs = this.#clock.nowUs();
     this.#wake();
@@ -191,6 +206,10 @@ export class OutgoingAudio {
     this.#clock.clearTimeout(this.#timer);
     for (const { done } of this.#queue.splice(0)) done("flushed");
     for (const resolve of this.#waiters.splice(0)) resolve();
+  }
+
+  #levelUs(nowUs: number): number {
+    return this.#far.levelUs(nowUs + this.#farAheadUs());
   }
 
   #wantedLeadUs(nowUs: number): number {
@@ -231,8 +250,7 @@ export class OutgoingAudio {
   #pump(): void {
     this.#timer = undefined;
     const nowUs = this.#clock.nowUs();
-    const waitMs =
-      this.#fill(nowUs) ?? (this.#waiters.length > 0 ? this.#far.levelUs(nowUs) / 1_000 : undefined);
+    const waitMs = this.#fill(nowUs) ?? (this.#waiters.length > 0 ? this.#levelUs(nowUs) / 1_000 : undefined);
     if (waitMs === undefined) return;
     if (waitMs === 0 && this.#queue.length === 0) this.#settle();
     else this.#timer = this.#clock.setTimeout(() => this.#pump(), waitMs);
@@ -243,7 +261,7 @@ export class OutgoingAudio {
     let turn = 0;
     for (let chunk = this.#queue[0]; chunk; chunk = this.#queue[0]) {
       const frameUs = chunk.frameMs * 1_000;
-      if (this.#far.levelUs(nowUs) + frameUs > this.#windowUs(frameUs)) return this.#refillMs(nowUs);
+      if (this.#levelUs(nowUs) + frameUs > this.#windowUs(frameUs)) return this.#refillMs(nowUs);
       if (turn++ === FRAMES_A_TURN) return 0;
       if (!this.#sendChunk(chunk, frameUs, nowUs)) return FULL_WAIT_MS;
     }
@@ -255,7 +273,7 @@ export class OutgoingAudio {
   }
 
   #refillMs(nowUs: number): number {
-    const ms = (this.#far.levelUs(nowUs) * REFILL_SHARE) / 1_000;
+    const ms = (this.#levelUs(nowUs) * REFILL_SHARE) / 1_000;
     return Math.min(LONGEST_WAIT_MS, Math.max(SHORTEST_WAIT_MS, ms));
   }
 
@@ -263,7 +281,7 @@ export class OutgoingAudio {
     const end = chunk.at + frameBytes(this.#sampleRate, chunk.frameMs);
     if (!this.#send(chunk.data.subarray(chunk.at, end))) return false;
     this.counts.framesSent += 1;
-    this.#far.add(nowUs, frameUs);
+    this.#far.add(nowUs + this.#farAheadUs(), frameUs);
     chunk.at = end;
     if (chunk.at < chunk.data.length) return true;
     this.#queue.shift();
@@ -277,11 +295,18 @@ export class OutgoingAudio {
     }
   }
 
-  #sendFrame(pcm: Buffer, nowUs: number): boolean {
+  /** False when a frame was not taken. */
+  #sendStretched(pcm: Int16Array, bySamples: -1 | 0 | 1, nowUs: number): boolean {
+    if (bySamples !== 0) this.counts.framesStretched += 1;
+    const frames = this.#stretcher.push(pcm, bySamples);
+    return frames.map((frame) => this.#sendFrame(bytesOf(frame), nowUs)).every((isSent) => isSent);
+  }
+
+  #sendFrame(pcm: Uint8Array, nowUs: number): boolean {
     const isSent = this.#send(pcm);
     if (isSent) {
       this.counts.framesSent += 1;
-      this.#far.add(nowUs, FRAME_US);
+      this.#far.add(nowUs + this.#farAheadUs(), FRAME_US);
     } else this.counts.framesDropped += 1;
     return isSent;
   }
