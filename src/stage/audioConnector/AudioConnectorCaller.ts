@@ -175,7 +175,15 @@ export class AudioConnectorCaller extends TypedEvents<AudioConnectorCallerEvents
     return this.#heard;
   }
 
-  /** Sends s16le mono audio at its own rate, behind what it still has to send; silence goes out in between. */
+  /** Frames of 20 ms that it was told to say and had no room for. */
+  get droppedFrames(): number {
+    return this.#uplink.droppedFrames;
+  }
+
+  /**
+   * Sends s16le mono audio at its own rate, behind what it still has to send; silence goes out in between. Five minutes
+   * wait at most: what is more is dropped, and counted in {@link AudioConnectorCaller.droppedFrames}.
+   */
   say(pcm: Int16Array): void {
     this.#uplink.push(Buffer.from(pcm.buffer, pcm.byteOffset, pcm.byteLength));
   }

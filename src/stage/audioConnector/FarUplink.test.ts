@@ -1,5 +1,5 @@
 import { expect, it } from "vitest";
-import { FarUplink } from "./FarUplink.ts";
+import { FarUplink, MAXIMUM_QUEUED_FRAMES } from "./FarUplink.ts";
 
 const FRAME_BYTES = 4;
 
@@ -32,4 +32,14 @@ it("waits no longer than half a second, and not at all once the sound has ended"
   expect(uplink.take(false)).toEqual([frame(0)]);
   uplink.push(Buffer.alloc(2 * FRAME_BYTES, 1));
   expect(uplink.take(true)).toEqual([frame(1)]);
+});
+
+it("holds five minutes, and counts what it has no room for", () => {
+  const uplink = new FarUplink(FRAME_BYTES, false);
+  uplink.push(Buffer.alloc((MAXIMUM_QUEUED_FRAMES - 1) * FRAME_BYTES, 1));
+  uplink.push(Buffer.concat([frame(2), frame(3), Buffer.of(4)]));
+  expect(uplink.droppedFrames).toBe(2);
+  uplink.take(false);
+  uplink.push(frame(5));
+  expect(uplink.droppedFrames).toBe(2);
 });

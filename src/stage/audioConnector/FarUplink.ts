@@ -1,3 +1,5 @@
+/** What may wait: five minutes. */
+export const MAXIMUM_QUEUED_FRAMES = 15_000;
 /** For how many frames a sound that goes on is waited for. */
 const LONGEST_WAIT_FRAMES = 25;
 
@@ -6,6 +8,8 @@ const LONGEST_WAIT_FRAMES = 25;
  * process was, what was due goes out behind it: a telephone does not cut words.
  */
 export class FarUplink {
+  /** Frames that found no room. */
+  droppedFrames = 0;
   readonly #frameBytes: number;
   readonly #silence: Buffer;
   #queue: Buffer[] = [];
@@ -21,10 +25,14 @@ export class FarUplink {
     this.#silence = Buffer.alloc(frameBytes);
   }
 
-  /** Copies; the last frame is filled up with silence. */
+  /** Copies; the last frame is filled up with silence. What does not find room is dropped. */
   push(pcm: Buffer): void {
     this.#isQuiet = false;
     for (let at = 0; at < pcm.length; at += this.#frameBytes) {
+      if (this.#queue.length >= MAXIMUM_QUEUED_FRAMES) {
+        this.droppedFrames += Math.ceil((pcm.length - at) / this.#frameBytes);
+        return;
+      }
       const frame = Buffer.alloc(this.#frameBytes);
       pcm.copy(frame, 0, at, at + this.#frameBytes);
       this.#queue.push(frame);

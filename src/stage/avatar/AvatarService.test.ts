@@ -1,4 +1,5 @@
 import { once } from "node:events";
+import { create } from "@bufbuild/protobuf";
 import { decodeJwt } from "jose";
 import { afterEach, describe, expect, it, vi } from "vitest";
 import { WebSocket } from "ws";
@@ -11,12 +12,12 @@ import {
   type AvatarOptions,
   AvatarSession,
 } from "../../transports/avatar/index.ts";
-import { EgressType } from "../../transports/avatar/wire/avatar_pb.ts";
+import { EgressType, LiveKitEgressConfigSchema } from "../../transports/avatar/wire/avatar_pb.ts";
 import { encodeConfiguration } from "../../transports/avatar/wire/messages.ts";
 import { send, upgradeStatus } from "../testing/request.ts";
 import { AvatarService, type AvatarServiceOptions } from "./AvatarService.ts";
 import type { AvatarFaultPhase } from "./faults.ts";
-import type { AvatarRoom } from "./RoomEgress.ts";
+import { type AvatarRoom, RoomEgress } from "./RoomEgress.ts";
 
 const cleanups: (() => Promise<unknown>)[] = [];
 
@@ -353,6 +354,38 @@ describe("an avatar in a room", () => {
     session.interrupt();
     await vi.waitFor(() => expect(room.source!.queuedDurationMs).toBe(0), 5_000);
     expect(service.sessions[0]!.requests[0]).toMatchObject({ interrupted: true, done: false });
+  });
+
+  it("goes on with what it says when the utterance behind it is interrupted", async () => {
+    const { service, session, room } = await enter();
+    using sink = new AudioSink(room.source!, { sampleRate: 16_000, frameMs: 100 });
+    let tones = 0;
+    sink.on("frame", ({ pcm }) => {
+      if (shareAt(440, pcm, 16_000) > 0.9) tones += 1;
+    });
+    await session.sendAudio(sine(440, 1_500, 16_000), { end: true });
+    await session.sendAudio(sine(1_000, 3_000, 16_000), { end: true });
+    const { requests } = service.sessions[0]!;
+    await vi.waitFor(() => expect(requests.map(({ ended }) => ended)).toEqual([true, true]), 5_000);
+    session.interrupt();
+    await vi.waitFor(() => expect(requests[1]!.interrupted).toBe(true), 5_000);
+    await room.source!.waitForPlayout();
+    await vi.waitFor(() => expect(tones).toBeGreaterThanOrEqual(14), 5_000);
+    expect(requests[0]!.interrupted).toBe(false);
+  });
+
+  it("says the utterance behind one that is interrupted", async () => {
+    const room = new FakeRoom({ url: "", token: "" });
+    const config = create(LiveKitEgressConfigSchema, { ...egress, apiToken: "token" });
+    const face = await RoomEgress.open(config, 16_000, () => room);
+    using sink = new AudioSink(room.source!, { sampleRate: 16_000, frameMs: 100 });
+    face.say("first", sine(440, 30_000, 16_000));
+    face.say("second", sine(1_000, 30_000, 16_000));
+    for await (const { pcm } of sink.stream()) if (shareAt(440, pcm, 16_000) > 0.9) break;
+    face.interrupt("first");
+    for await (const { pcm } of sink.stream()) if (shareAt(1_000, pcm, 16_000) > 0.9) break;
+    await face.close();
+    expect(room.isLeft).toBe(true);
   });
 
   it("makes a token of its own where it gets a key", async () => {

@@ -31,7 +31,10 @@ export class RoomEgress {
   readonly #inputRate: number;
   readonly #writes = new PQueue({ concurrency: 1 });
   #resampler: AudioResampler | undefined;
-  #cancel = new AbortController();
+  /** Of the requests that are said or wait. */
+  readonly #cancels = new Map<string, AbortController>();
+  /** The one request whose audio is in the source. */
+  #sounding: string | undefined;
 
   /** Joins. @throws what the room throws. */
   static async open(config: LiveKitEgressConfig, sampleRate: number, join: JoinRoom): Promise<RoomEgress> {
@@ -54,11 +57,12 @@ export class RoomEgress {
     room.publish(this.#source);
   }
 
-  /** Says this behind what waits. */
-  say(pcm: Int16Array): void {
-    const { signal } = this.#cancel;
+  /** Says this of a request, behind what waits. */
+  say(requestId: string, pcm: Int16Array): void {
+    const { signal } = this.#cancelOf(requestId);
     void this.#writes
       .add(async () => {
+        await this.#turnTo(requestId, signal);
         for (const piece of this.#resampled(pcm)) {
           if (!signal.aborted) await this.#source.write(piece, { signal });
         }
@@ -66,10 +70,11 @@ export class RoomEgress {
       .catch(() => {});
   }
 
-  /** Falls silent. */
-  interrupt(): void {
-    this.#cancel.abort();
-    this.#cancel = new AbortController();
+  /** Says nothing more of this request; what waits of others is said. */
+  interrupt(requestId: string): void {
+    this.#cancels.get(requestId)?.abort();
+    this.#cancels.delete(requestId);
+    if (this.#sounding !== requestId) return;
     this.#resampler = undefined;
     this.#source.clear();
   }
@@ -79,9 +84,28 @@ export class RoomEgress {
   }
 
   async close(): Promise<void> {
-    this.#cancel.abort();
+    for (const cancel of this.#cancels.values()) cancel.abort();
+    this.#cancels.clear();
     this.#source.close();
     await this.#room.disconnect();
+  }
+
+  #cancelOf(requestId: string): AbortController {
+    const cancel = this.#cancels.get(requestId) ?? new AbortController();
+    this.#cancels.set(requestId, cancel);
+    return cancel;
+  }
+
+  /** Lets the request before be heard to its end, so that clearing the source cuts one request alone. */
+  async #turnTo(requestId: string, signal: AbortSignal): Promise<void> {
+    if (this.#sounding === requestId || signal.aborted) return;
+    if (this.#sounding !== undefined) {
+      for (const { pcm } of this.#resampler?.flush() ?? []) await this.#source.write(pcm);
+      await this.#source.waitForPlayout();
+      this.#cancels.delete(this.#sounding);
+    }
+    this.#resampler = undefined;
+    this.#sounding = requestId;
   }
 
   #resampled(pcm: Int16Array): Int16Array[] {

@@ -188,7 +188,7 @@ export class ServedSession {
       return;
     }
     if (end) request.ended = true;
-    if (this.#egress && audio.length > 1) this.#egress.say(samplesOf(audio));
+    if (this.#egress && audio.length > 1) this.#egress.say(reqId, samplesOf(audio));
     if (this.#performance.waitingMs > this.#options.limits.waitingAudioMs)
       this.fail("invalidRequest", reqId, "too much audio waits");
     else this.#performance.wake();
@@ -232,7 +232,7 @@ export class ServedSession {
     if (!request || request.done) return;
     this.#performance.interrupt(request);
     this.#durations.delete(reqId);
-    this.#egress?.interrupt();
+    this.#egress?.interrupt(reqId);
   }
 
   #show(request: PerformedRequest, last: boolean): void {

@@ -54,6 +54,20 @@ describe("a pool of avatars", () => {
     expect(service.links).toBe(3);
   });
 
+  it("tells a borrower nothing more once it is given back, and the next one all", async () => {
+    const pool = open({ size: 1 });
+    const [link] = await confirm(1);
+    const first = await pool.borrow();
+    const [told, toldNext] = [vi.fn(), vi.fn()];
+    first.session.on("frame", told);
+    first.release();
+    const next = await pool.borrow();
+    next.session.on("frame", toldNext);
+    link!.frame("anything");
+    await holds(() => expect(toldNext).toHaveBeenCalled());
+    expect(told).not.toHaveBeenCalled();
+  });
+
   it("lets a borrower wait for a face that starts, and no longer than it may", async () => {
     const pool = open({ size: 1 });
     const first = pool.borrow();

@@ -44,8 +44,8 @@ export interface AvatarPoolOptions {
 export interface AvatarLease {
   readonly session: AvatarSession;
   /**
-   * Gives it back: what it says is interrupted, and it is lent again if it is well and young enough. The second time
-   * nothing happens.
+   * Gives it back: its listeners are removed, what it says is interrupted, and it is lent again if it is well and young
+   * enough. The second time nothing happens.
    */
   release(): void;
 }
@@ -164,8 +164,7 @@ export class AvatarPool extends TypedEvents<AvatarPoolEvents> {
   #add(session: AvatarSession): void {
     const entry: Entry = { session, readySinceUs: undefined, isLent: false, timer: undefined };
     this.#entries.add(entry);
-    // One that was lost can be lent again once it is back.
-    session.on("connected", () => this.#serve());
+    this.#watch(session);
     session.start().then(
       () => this.#ready(entry),
       (error) => this.#failed(entry, error),
@@ -173,6 +172,11 @@ export class AvatarPool extends TypedEvents<AvatarPoolEvents> {
     void session.closed().then(() => {
       if (entry.readySinceUs !== undefined) this.#replace(entry);
     });
+  }
+
+  /** One that was lost can be lent again once it is back. */
+  #watch(session: AvatarSession): void {
+    session.on("connected", () => this.#serve());
   }
 
   #ready(entry: Entry): void {
@@ -228,6 +232,9 @@ export class AvatarPool extends TypedEvents<AvatarPoolEvents> {
 
   #takeBack(entry: Entry): void {
     if (!this.#entries.has(entry)) return;
+    // What the borrower listened to is not for him any more, and the next one's is not his.
+    entry.session.removeAllListeners();
+    this.#watch(entry.session);
     entry.isLent = false;
     const ageMs = (this.#clock.nowUs() - (entry.readySinceUs ?? 0)) / 1000;
     if (ageMs >= this.#options.ttlMs || !entry.session.ready) {

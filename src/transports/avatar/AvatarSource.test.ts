@@ -81,6 +81,33 @@ describe("a source with a face", () => {
     expect(face.playback).toBeNull();
   });
 
+  it("says how much of the first of two utterances was heard, whatever waits behind it", async () => {
+    const { link, face } = await open({ leadMs: 10_000 });
+    using sink = new AudioSink(face, { sampleRate: RATE, frameMs: 10 });
+    let heardMs = 0;
+    sink.on("frame", () => {
+      heardMs += 10;
+    });
+    const nextFrame = () => new Promise<void>((resolve) => sink.once("frame", () => resolve()));
+    await face.write(sine(440, 5_000, RATE));
+    const first = face.waitForPlayout();
+    const rang = playing(face);
+    link.frame(await firstAudio(link));
+    await rang;
+    await face.write(sine(440, 4_000, RATE));
+    const second = face.waitForPlayout();
+    const secondRang = playing(face);
+    link.frame(await firstAudio(link, 2));
+    await secondRang;
+    while (heardMs < 300) await nextFrame();
+    const { requestId, positionMs } = face.playback!;
+    expect(requestId).toBe(await firstAudio(link));
+    expect(positionMs).toBeGreaterThanOrEqual(heardMs);
+    expect(positionMs).toBeLessThan(5_000);
+    face.clear();
+    expect([await first, await second]).toEqual(["cleared", "cleared"]);
+  });
+
   it("sends no more than its lead ahead of real time", async () => {
     const clock = new ManualClock();
     const { link, face } = await open({ leadMs: 400 }, {}, clock);

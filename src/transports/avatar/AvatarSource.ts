@@ -78,6 +78,7 @@ export class AvatarSource extends TypedEvents<AvatarSourceEvents> implements Aud
   readonly channels = 1;
   readonly session: AvatarSession;
   readonly #voice: AudioSource;
+  readonly #line = { writtenMs: 0 };
   readonly #options: z.output<typeof optionsSchema>;
   readonly #clock: Clock;
   readonly #pacer: Pacer;
@@ -221,6 +222,7 @@ export class AvatarSource extends TypedEvents<AvatarSourceEvents> implements Aud
         onFaceless: (error) => speech.release(error),
       }),
       voice: session.hasEgress ? null : this.#voice,
+      line: this.#line,
       sampleRate,
       pacer,
       clock: this.#clock,

@@ -4,10 +4,17 @@ import { AvatarError } from "./errors.ts";
 import type { Pacer } from "./Pacer.ts";
 import type { SpokenUtterance } from "./SpokenUtterance.ts";
 
+/** How much was written to a voice that utterances share, in ms. */
+export interface VoiceLine {
+  writtenMs: number;
+}
+
 export interface SpeechOptions {
   utterance: SpokenUtterance;
   /** What is heard here; null when the avatar is heard in a room of its own. */
   voice: AudioSource | null;
+  /** What was written to `voice`, by all utterances. */
+  line: VoiceLine;
   sampleRate: number;
   pacer: Pacer;
   clock: Clock;
@@ -33,6 +40,8 @@ export class Speech {
   #isPlaying = false;
   #isFaceless = false;
   #startedUs = 0;
+  /** What had been written to the voice before its first. */
+  #lineStartMs = 0;
   #timer: unknown;
   #performed = Promise.withResolvers<void>();
 
@@ -51,9 +60,12 @@ export class Speech {
 
   /** How much of it was heard, in ms. */
   get positionMs(): number {
-    const { voice, clock } = this.#options;
+    const { voice, line, clock } = this.#options;
     if (!this.#isPlaying) return 0;
-    if (voice) return Math.max(0, this.#writtenMs - voice.queuedDurationMs);
+    if (voice) {
+      const heardMs = line.writtenMs - voice.queuedDurationMs - this.#lineStartMs;
+      return Math.min(this.#writtenMs, Math.max(0, heardMs));
+    }
     return Math.min(this.#writtenMs, (clock.nowUs() - this.#startedUs) / 1000);
   }
 
@@ -80,7 +92,7 @@ export class Speech {
     if (!voice) {
       await this.#sleep(this.#writtenMs - this.positionMs - capacityMs);
       this.#requireGoing();
-    } else if (this.#isPlaying) await voice.write(pcm);
+    } else if (this.#isPlaying) await this.#voiceOut(voice, pcm);
     else {
       this.#held.push(pcm.slice());
       this.#heldSamples += pcm.length;
@@ -150,10 +162,16 @@ export class Speech {
     this.#held = [];
     this.#heldSamples = 0;
     this.#isPlaying = true;
+    this.#lineStartMs = this.#options.line.writtenMs;
     // It is cancelled when it is cut or its source closes, which the waits for playout tell of.
-    if (held.length > 0 && !this.#over.signal.aborted) voice.write(held).catch(() => {});
+    if (held.length > 0 && !this.#over.signal.aborted) this.#voiceOut(voice, held).catch(() => {});
     this.#released.resolve();
     if (!this.#over.signal.aborted) this.#options.onPlaying();
+  }
+
+  #voiceOut(voice: AudioSource, pcm: Int16Array): Promise<void> {
+    this.#options.line.writtenMs += (pcm.length * 1000) / this.#options.sampleRate;
+    return voice.write(pcm);
   }
 
   get #writtenMs(): number {
