@@ -5,7 +5,7 @@ import type { Pacer } from "./Pacer.ts";
 import type { SpokenUtterance } from "./SpokenUtterance.ts";
 
 /** How much was written to a voice that utterances share, in ms. */
-export interface VoiceLine {
+interface VoiceLine {
   writtenMs: number;
 }
 
