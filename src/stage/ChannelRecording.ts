@@ -9,7 +9,7 @@ import type { Member } from "./Member.ts";
 export interface RecordingIndex {
   recording_id: string;
   channel_id: string;
-  /** When the first sample of every file was, as ISO 8601. */
+  /** When the recording began, as ISO 8601. */
   started_at: string;
   files: RecordedFile[];
 }
@@ -20,7 +20,7 @@ interface RecordedFile {
   connection_id: string;
   client_id: string;
   bundle_id: string;
-  /** From when to when it was recorded, in ms since the start; the file is silent before. */
+  /** From when to when it was recorded, in ms since the start: the first sample of the file is at `from_ms`. */
   from_ms: number;
   to_ms: number;
 }
@@ -32,9 +32,8 @@ interface Track {
 }
 
 /**
- * Records a channel: what each connection says as an Ogg Opus file of its own, and an index. All files begin at the
- * same moment, whoever came when, so that they lie beside each other in any editor. Names are made here, of random
- * identifiers; nothing that came over the network gets into one.
+ * Records a channel: what each connection says as an Ogg Opus file of its own, and an index that says when each file
+ * begins. Names are made here, of random identifiers; nothing that came over the network gets into one.
  */
 export class ChannelRecording {
   readonly id: string;
@@ -98,7 +97,6 @@ export class ChannelRecording {
       path: join(this.folder, file),
       format: "ogg",
       tracks: [{ producer: receiver, producerEvents: events }],
-      startedAtUs: this.#startedAtUs,
     });
     recorder.on("failed", (error) => this.#fail(error));
     const entry: RecordedFile = {
@@ -106,7 +104,7 @@ export class ChannelRecording {
       connection_id: identity.connectionId,
       client_id: identity.clientId,
       bundle_id: identity.bundleId,
-      from_ms: this.#elapsedMs(),
+      from_ms: this.#msOf(recorder.startedAtUs),
       to_ms: 0,
     };
     this.#index.files.push(entry);
@@ -117,7 +115,7 @@ export class ChannelRecording {
     const track = this.#tracks.get(receiver);
     if (!track) return;
     this.#tracks.delete(receiver);
-    track.entry.to_ms = this.#elapsedMs();
+    track.entry.to_ms = this.#msOf(systemClock.nowUs());
     // Its receiver is about to be closed: nothing is to be bound to it then.
     track.events.emit("changed", null);
     const ended = track.recorder
@@ -127,8 +125,8 @@ export class ChannelRecording {
     this.#ending.add(ended);
   }
 
-  #elapsedMs(): number {
-    return Math.round((systemClock.nowUs() - this.#startedAtUs) / 1000);
+  #msOf(timeUs: number): number {
+    return Math.round((timeUs - this.#startedAtUs) / 1000);
   }
 
   #fail(cause: unknown): void {

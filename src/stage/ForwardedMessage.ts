@@ -1,4 +1,4 @@
-import { deflateSync } from "node:zlib";
+import { deflate } from "./deflate.ts";
 import type { DataChannelWish } from "./messages.ts";
 
 /** A message of a `#` label on its way to several members: each form that they asked for is made once, for all of them. */
@@ -20,7 +20,7 @@ export class ForwardedMessage {
     if (known) return known;
     const sender = Buffer.from(this.#senderConnectionId, "latin1");
     const plain = header.length > 0 ? Buffer.concat([sender, this.#data]) : this.#data;
-    const form = compress ? deflateSync(plain) : plain;
+    const form = compress ? deflate(plain) : plain;
     this.#forms.set(name, form);
     return form;
   }

@@ -1,6 +1,7 @@
-import { deflateSync, inflateSync } from "node:zlib";
+import { inflateSync } from "node:zlib";
 import { type Logger, RateLimit, TroupeError, TypedEvents } from "../core/index.ts";
 import type { Session, TransportChannel } from "../webrtc/index.ts";
+import { deflate } from "./deflate.ts";
 import type { ForwardedMessage } from "./ForwardedMessage.ts";
 import type { StageLimits } from "./limits.ts";
 import { type DataChannelWish, type OfferedDataChannel, parseJson } from "./messages.ts";
@@ -137,7 +138,7 @@ export class DataChannels {
 
   #send(line: Line, data: Buffer): boolean {
     if (line.channel.state !== "open") return false;
-    return this.#give(line, line.wish.compress ? deflateSync(data) : data);
+    return this.#give(line, line.wish.compress ? deflate(data) : data);
   }
 
   /** Never throws: one member's channel is not to keep a message from the members behind it. */
