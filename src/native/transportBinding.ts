@@ -63,7 +63,7 @@ export type TransportEvent =
   | [type: "channelOpen", channel: number]
   | [type: "message", channel: number, data: Buffer, binary: boolean]
   | [type: "channelLow", channel: number]
-  | [type: "channelClosed", channel: number]
+  | [type: "channelClosed", channel: number, reason: string]
   | [type: "network", isPathLost: boolean];
 
 export interface DataChannelOptions {

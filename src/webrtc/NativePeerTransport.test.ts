@@ -122,7 +122,7 @@ describe("two native transports", () => {
   it("close a channel on both sides", async () => {
     const [near, far] = await openChannel(...(await connectPair()));
     const closed = Promise.all(
-      [near, far].map((end) => once<void>((done) => end.events.once("closed", done))),
+      [near, far].map((end) => once<string>((done) => end.events.once("closed", done))),
     );
     near.close();
     await closed;
@@ -346,12 +346,12 @@ describe("a native transport and libdatachannel", () => {
     const second = theirs.createDataChannel("theirs", { unordered: true });
     const arrived = await arriving;
     expect([arrived.label, arrived.ordered]).toEqual(["theirs", false]);
-    const closed = once<void>((done) => arrived.events.once("closed", done));
+    const closed = once<string>((done) => arrived.events.once("closed", done));
     second.close();
     await closed;
 
     // Their DTLS closes too late at times to say so; their SCTP always tells.
-    const ended = once<void>((done) => ourChannel.events.once("closed", done));
+    const ended = once<string>((done) => ourChannel.events.once("closed", done));
     theirs.close();
     await ended;
   });

@@ -141,7 +141,7 @@ export class NativePeerTransport extends NativeHandle implements PeerTransport {
         this.#channels.get(event[1])?.events.emit("low");
         break;
       case "channelClosed":
-        this.#channels.get(event[1])?.handleClosed();
+        this.#channels.get(event[1])?.handleClosed(event[2]);
         this.#channels.delete(event[1]);
         break;
     }
@@ -233,10 +233,10 @@ class NativeChannel implements TransportChannel {
     this.events.emit("open");
   }
 
-  handleClosed(): void {
+  handleClosed(reason = ""): void {
     if (this.#state === "closed") return;
     this.#state = "closed";
-    this.events.emit("closed");
+    this.events.emit("closed", reason);
   }
 }
 

@@ -36,7 +36,8 @@ export type TransportChannelEvents = {
   message: [data: Buffer, binary: boolean];
   /** The send buffer fell to its low threshold. */
   low: [];
-  closed: [];
+  /** `reason` is empty unless the channel could not be opened: the far side has too few streams. */
+  closed: [reason: string];
 };
 
 /** One data channel (RFC 8831, RFC 8832). */
@@ -46,7 +47,12 @@ export interface TransportChannel {
   readonly ordered: boolean;
   readonly state: "connecting" | "open" | "closed";
   readonly events: TypedEvents<TransportChannelEvents>;
-  /** False when the send buffer is full: nothing was taken, wait for `low`. */
+  /**
+   * False when the send buffer is full: nothing was taken, wait for `low`.
+   *
+   * @throws TroupeError INVALID_MESSAGE when it is longer than the far side or this one takes, INVALID_STATE before the
+   * channel is open, CLOSED. The channel is as it was.
+   */
   send(data: Uint8Array | string): boolean;
   readonly bufferedAmount: number;
   setBufferedAmountLowThreshold(bytes: number): void;
@@ -75,6 +81,12 @@ export interface PeerTransport {
   restartIce(form?: IceRestart): void;
   /** From then on RTP and RTCP pass between this transport and the engine, without JavaScript. */
   attach(peer: EnginePeer): void;
+  /**
+   * Opens a data channel once there is an association; docs/data-channels.md says what it guarantees.
+   *
+   * @throws TroupeError INVALID_OPTION for options that are of no use, an id that another channel has, more than 256
+   * channels, and where the far side has no stream for it. When that is not known yet the channel closes later instead.
+   */
   openChannel(label: string, options?: Partial<DataChannelOptions>): TransportChannel;
   /** Asks the far side for a packet, whatever it holds; nothing happens where no data channels were agreed. */
   probe(): void;

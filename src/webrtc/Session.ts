@@ -194,7 +194,11 @@ export class Session {
     return !this.#closed && this.#bundle.addRemoteCandidate(candidate, mid);
   }
 
-  /** Opens a data channel; it opens when both sides have agreed on an m-line for them. */
+  /**
+   * Opens a data channel; it opens when both sides have agreed on an m-line for them.
+   *
+   * @throws TroupeError INVALID_STATE without such an m-line of ours, else as {@link PeerTransport.openChannel}.
+   */
   openChannel(label: string, options?: Partial<DataChannelOptions>): TransportChannel {
     this.#mustBeOpen();
     if (!this.#negotiator.hasApplication) {

@@ -144,6 +144,40 @@ describe("two bots over the stage", () => {
   });
 });
 
+describe("a bot that sends more than the network takes", () => {
+  it("waits for room, is told of what is too much or too long, and goes on", async () => {
+    const dataChannels: SoraOptions["dataChannels"] = [{ label: "#flood", direction: "sendrecv" }];
+    const [ann, ben] = [join({ dataChannels }), join({ dataChannels })];
+    await Promise.all([ann, ben].map((connection) => next(connection, "dataChannel")));
+    const heard: number[] = [];
+    ben.on("message", (_, data) => heard.push(Buffer.from(data).readUInt32BE()));
+    const numbered = (number: number, bytes: number) => {
+      const message = Buffer.alloc(bytes);
+      message.writeUInt32BE(number);
+      return message;
+    };
+    await expect(ann.send("#flood", new Uint8Array(262_145))).rejects.toMatchObject({
+      code: "INVALID_MESSAGE",
+      message: expect.stringContaining("262144"),
+    });
+    // 12 MB at once, of which 8 MiB may wait; what is taken goes out in order as there is room.
+    const sent = await Promise.allSettled(
+      Array.from({ length: 60 }, (_, index) => ann.send("#flood", numbered(index, 200_000))),
+    );
+    const refused = sent.filter((one) => one.status === "rejected");
+    expect(refused.length).toBeGreaterThan(0);
+    expect(refused.length).toBeLessThan(20);
+    for (const { reason } of refused) expect(reason).toMatchObject({ code: "QUEUE_FULL" });
+    // What the stage has no room for on the way to the other it drops; the order stays, and what comes later comes.
+    const oneMore = async () => {
+      await ann.send("#flood", numbered(1000, 4));
+      return heard.at(-1);
+    };
+    await expect.poll(oneMore, { timeout: 10_000 }).toBe(1000);
+    expect(heard).toEqual(heard.toSorted((a, b) => a - b));
+  });
+});
+
 describe("a bot whose WebSocket is cut", () => {
   it("comes back, and is heard as before", async () => {
     const { proxy, signalingUrls } = await cuttable();

@@ -75,8 +75,10 @@ void TransportObject::onChannelLow(uint32_t channel) {
   environment_.enqueue(channelEvent(TransportEvent::Type::channelLow, channel));
 }
 
-void TransportObject::onChannelClosed(uint32_t channel) {
-  environment_.enqueue(channelEvent(TransportEvent::Type::channelClosed, channel));
+void TransportObject::onChannelClosed(uint32_t channel, const std::string& reason) {
+  TransportEvent made = channelEvent(TransportEvent::Type::channelClosed, channel);
+  made.text = reason;
+  environment_.enqueue(std::move(made));
 }
 
 TransportEvent TransportObject::channelEvent(TransportEvent::Type type, uint32_t channel, size_t messageBytes) const {
@@ -282,7 +284,8 @@ std::vector<napi_value> TransportEnvironment::argumentsOf(TransportEvent& event,
       break;
     case Type::channelClosed:
       object.channels.erase(event.channel);
-      [[fallthrough]];
+      arguments.insert(arguments.end(), {number(event.channel), text(event.text)});
+      break;
     case Type::channelOpen:
     case Type::channelLow:
       arguments.push_back(number(event.channel));

@@ -58,7 +58,7 @@ class TransportObject final : public transport::TransportListener {
   void onChannelOpen(uint32_t channel) override;
   void onMessage(uint32_t channel, std::vector<uint8_t> data, bool isBinary) override;
   void onChannelLow(uint32_t channel) override;
-  void onChannelClosed(uint32_t channel) override;
+  void onChannelClosed(uint32_t channel, const std::string& reason) override;
 
  private:
   TransportEvent event(TransportEvent::Type type) const;

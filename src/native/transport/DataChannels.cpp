@@ -20,6 +20,10 @@ constexpr uint32_t kEmptyBinary = 57;
 constexpr size_t kMaximumChannels = 256;
 constexpr size_t kMaximumTextBytes = 65535;
 
+std::string beyondStreams(int id, uint16_t streams) {
+  return "Expected an id below " + std::to_string(streams) + " for a channel but received " + std::to_string(id);
+}
+
 }  // namespace
 
 uint32_t nextHandle() {
@@ -68,7 +72,7 @@ void DataChannels::probe() {
 
 void DataChannels::open(uint32_t handle, const std::string& label, const ChannelOptions& options,
                         std::shared_ptr<ChannelGauge> gauge) {
-  if (options.id >= SctpAssociation::kStreams) throw InvalidParameters("Expected an id below 1024 for a channel");
+  if (options.id >= streams_) throw InvalidParameters(beyondStreams(options.id, streams_));
   if (options.id >= 0 && byStream(static_cast<uint16_t>(options.id))) {
     throw InvalidParameters("Expected an id that no other channel has");
   }
@@ -79,39 +83,40 @@ void DataChannels::open(uint32_t handle, const std::string& label, const Channel
     throw InvalidParameters("Expected at most 65535 bytes for label and protocol");
   }
   if (channels_.size() >= kMaximumChannels) throw InvalidParameters("Expected at most 256 data channels");
-  Channel& channel = channels_[handle];
+  Channel channel;
   channel.handle = handle;
   channel.label = label;
   channel.options = options;
   channel.gauge = std::move(gauge);
   channel.gauge->setMaximumMessageBytes(remoteMaximumMessageBytes_);
-  if (isConnected_) return announce(channel);
-  if (!isEnded_) return;
-  reportClosed(channel);
-  channels_.erase(handle);
+  if (isEnded_) return reportClosed(channel);
+  if (isConnected_) {
+    if (const std::string reason = assignId(channel); !reason.empty()) throw InvalidParameters(reason);
+  }
+  Channel& kept = channels_[handle] = std::move(channel);
+  if (isConnected_) announce(kept);
 }
 
 void DataChannels::announce(Channel& channel) {
-  if (channel.options.id >= 0) {
+  if (!channel.isAnnounced) {
     setOpen(channel);
     listener_.onChannelOpen(channel.handle);
-    return;
-  }
-  if (!assignId(channel)) {
-    reportClosed(channel);
-    channels_.erase(channel.handle);
     return;
   }
   enqueue(channel, kDcep, writeDcepOpen({channel.label, channel.options}), 0);
 }
 
-bool DataChannels::assignId(Channel& channel) {
-  for (int id = isDtlsClient_ ? 0 : 1; id < SctpAssociation::kStreams; id += 2) {
+std::string DataChannels::assignId(Channel& channel) {
+  if (channel.options.id >= streams_) return beyondStreams(channel.options.id, streams_);
+  if (channel.options.id >= 0) return "";
+  for (int id = isDtlsClient_ ? 0 : 1; id < streams_; id += 2) {
     if (byStream(static_cast<uint16_t>(id))) continue;
     channel.options.id = id;
-    return true;
+    channel.isAnnounced = true;
+    return "";
   }
-  return false;
+  return "Expected a stream that no channel has: there are " + std::to_string(streams_) +
+         ", and each side opens channels on every other one";
 }
 
 void DataChannels::send(uint32_t handle, std::vector<uint8_t> data, bool isBinary) {
@@ -173,17 +178,33 @@ void DataChannels::close(uint32_t handle) {
 }
 
 void DataChannels::resetWhenFlushed(Channel& channel) {
-  if (channel.queued > 0 || channel.isResetRequested) return;
-  channel.isResetRequested = true;
-  association_->resetStream(static_cast<uint16_t>(channel.options.id));
+  if (channel.queued == 0 && !channel.isResetRequested) requestReset(channel);
 }
 
-void DataChannels::onSctpConnected() {
+bool DataChannels::requestReset(Channel& channel) {
+  channel.isResetRequested = true;
+  if (association_->resetStream(static_cast<uint16_t>(channel.options.id))) return true;
+  // The far side knows no resets: there is nothing to wait for.
+  reportClosed(channel);
+  channels_.erase(channel.handle);
+  return false;
+}
+
+void DataChannels::onSctpConnected(uint16_t streams) {
   isConnected_ = true;
+  streams_ = std::min(streams, SctpAssociation::kStreams);
   std::vector<uint32_t> waiting;
   for (const auto& [handle, channel] : channels_) waiting.push_back(handle);
   for (const uint32_t handle : waiting) {
-    if (Channel* channel = byHandle(handle)) announce(*channel);
+    Channel* channel = byHandle(handle);
+    if (!channel) continue;
+    const std::string reason = assignId(*channel);
+    if (reason.empty()) {
+      announce(*channel);
+    } else {
+      reportClosed(*channel, reason);
+      channels_.erase(handle);
+    }
   }
 }
 
@@ -215,12 +236,23 @@ void DataChannels::onDcep(uint16_t stream, const std::vector<uint8_t>& message) 
     return listener_.onChannelOpen(channel->handle);
   }
   const std::optional<DcepOpen> open = readDcepOpen(message);
+  if (open && channel && channel->isIncomingReset) {
+    // The far side has both resets and uses the stream again; only its word on ours was lost.
+    replaceEnded(*channel);
+    channel = nullptr;
+  }
   if (!open || channel || channels_.size() >= kMaximumChannels) {
     drops_.count(Drop::sctpMessage);
     if (open && !channel) association_->resetStream(stream);
     return;
   }
   acceptChannel(stream, *open);
+}
+
+void DataChannels::replaceEnded(Channel& channel) {
+  pendingResets_.insert(static_cast<uint16_t>(channel.options.id));
+  reportClosed(channel);
+  channels_.erase(channel.handle);
 }
 
 void DataChannels::acceptChannel(uint16_t stream, const DcepOpen& open) {
@@ -244,14 +276,18 @@ void DataChannels::onSctpOversized(uint16_t stream) {
 
 void DataChannels::onSctpStreamReset(uint16_t stream, bool isIncoming) {
   Channel* channel = byStream(stream);
+  if (!isIncoming && pendingResets_.erase(stream) > 0) {
+    // Until now the stream could not be reset for what has it since.
+    if (channel && channel->isResetRequested) requestReset(*channel);
+    return;
+  }
   if (!channel) return;
   (isIncoming ? channel->isIncomingReset : channel->isOutgoingReset) = true;
   if (isIncoming && !channel->isResetRequested) {
     // What we still had to say does not reach anybody any more.
     channel->state = State::closing;
-    channel->isResetRequested = true;
-    association_->resetStream(stream);
     reportClosed(*channel);
+    if (!requestReset(*channel)) return;
   }
   if (!channel->isIncomingReset || !channel->isOutgoingReset) return;
   reportClosed(*channel);
@@ -277,11 +313,11 @@ void DataChannels::setOpen(Channel& channel) {
   ++opened_;
 }
 
-void DataChannels::reportClosed(Channel& channel) {
+void DataChannels::reportClosed(Channel& channel, const std::string& reason) {
   if (channel.isClosedReported) return;
   channel.isClosedReported = true;
   if (channel.wasOpen) ++closed_;
-  listener_.onChannelClosed(channel.handle);
+  listener_.onChannelClosed(channel.handle, reason);
 }
 
 DataChannels::Channel* DataChannels::byHandle(uint32_t handle) {

@@ -4,6 +4,7 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -27,7 +28,8 @@ class ChannelListener {
   virtual void onChannelOpen(uint32_t channel) = 0;
   virtual void onChannelMessage(uint32_t channel, std::vector<uint8_t> data, bool isBinary) = 0;
   virtual void onChannelLow(uint32_t channel) = 0;
-  virtual void onChannelClosed(uint32_t channel) = 0;
+  /** `reason` is empty unless it could not be opened. */
+  virtual void onChannelClosed(uint32_t channel, const std::string& reason) = 0;
 };
 
 /** A number that this process has not given out yet, for transports and channels. */
@@ -49,7 +51,7 @@ class DataChannels : private SctpListener {
   void stop();
   void receive(const uint8_t* data, size_t size);
 
-  /** Throws InvalidParameters. */
+  /** Throws InvalidParameters, also where no stream is left; before the association is there that closes it later. */
   void open(uint32_t channel, const std::string& label, const ChannelOptions& options,
             std::shared_ptr<ChannelGauge> gauge);
   /** `data` was reserved in the channel's gauge. */
@@ -74,6 +76,8 @@ class DataChannels : private SctpListener {
     ChannelOptions options;
     State state = State::connecting;
     std::shared_ptr<ChannelGauge> gauge;
+    /** Told to the far side by DCEP; else both sides agreed on its id. */
+    bool isAnnounced = false;
     /** Messages of it in the send queue. */
     size_t queued = 0;
     bool isOutgoingReset = false;
@@ -96,7 +100,7 @@ class DataChannels : private SctpListener {
   };
 
   void sendSctp(const uint8_t* data, size_t size) override { send_(data, size); }
-  void onSctpConnected() override;
+  void onSctpConnected(uint16_t streams) override;
   void onSctpMessage(uint16_t stream, uint32_t protocolId, std::vector<uint8_t> data) override;
   void onSctpOversized(uint16_t stream) override;
   void onSctpWritable() override { flush(); }
@@ -104,14 +108,19 @@ class DataChannels : private SctpListener {
   void onSctpClosed() override;
 
   void announce(Channel& channel);
-  bool assignId(Channel& channel);
+  /** Why there is no stream for it; empty where there is. */
+  std::string assignId(Channel& channel);
   void onDcep(uint16_t stream, const std::vector<uint8_t>& message);
   void acceptChannel(uint16_t stream, const DcepOpen& open);
   void enqueue(Channel& channel, uint32_t protocolId, std::vector<uint8_t> data, size_t reserved);
   void flush();
   void setOpen(Channel& channel);
-  void reportClosed(Channel& channel);
+  void reportClosed(Channel& channel, const std::string& reason = "");
   void resetWhenFlushed(Channel& channel);
+  /** False when it had to be given up: the channel is gone. */
+  bool requestReset(Channel& channel);
+  /** Lets go of a channel that the far side has ended already, so that its stream is free for what comes on it. */
+  void replaceEnded(Channel& channel);
   void closeAll();
   Channel* byHandle(uint32_t handle);
   Channel* byStream(uint16_t stream);
@@ -122,6 +131,8 @@ class DataChannels : private SctpListener {
   Send send_;
   std::unique_ptr<SctpAssociation> association_;
   bool isConnected_ = false;
+  /** How many each direction has. */
+  uint16_t streams_ = SctpAssociation::kStreams;
   /** The association came to its end; there is no other. */
   bool isEnded_ = false;
   bool isReading_ = true;
@@ -132,6 +143,8 @@ class DataChannels : private SctpListener {
   uint32_t closed_ = 0;
   std::map<uint32_t, Channel> channels_;
   std::deque<Outgoing> queue_;
+  /** Of channels that were let go of; what is told of their resets is not for what has the stream now. */
+  std::set<uint16_t> pendingResets_;
 };
 
 }  // namespace troupe::transport

@@ -22,6 +22,8 @@ enum class Drop : size_t {
   sctpMessage,
   relayTls,
   dtlsRecord,
+  /** Records ahead of a handshake that could not begin yet, beyond what is held. */
+  beforeDtls,
   kCount,
 };
 
@@ -36,7 +38,7 @@ class Drops {
     static constexpr std::array<const char*, static_cast<size_t>(Drop::kCount)> kNames = {
         "srtpReplay", "srtpAuthentication", "beforeKeys", "unknownPacket", "sendFailed",
         "notWritable", "oversized",         "candidate",  "mdnsCandidate", "sctpMessage",
-        "relayTls",    "dtlsRecord"};
+        "relayTls",    "dtlsRecord",     "beforeDtls"};
     std::map<std::string, uint64_t> named;
     for (size_t i = 0; i < kNames.size(); ++i) {
       if (const uint64_t count = counts_[i].load(std::memory_order_relaxed)) named[kNames[i]] = count;

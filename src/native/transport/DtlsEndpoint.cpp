@@ -142,9 +142,10 @@ void DtlsEndpoint::start(bool isClient, const std::string& fingerprintAlgorithm,
 }
 
 void DtlsEndpoint::receive(const uint8_t* data, size_t size) {
-  if (!holdsWholeRecords({data, size}, minimumEncryptedBytes())) return listener_.onDtlsMalformed();
+  if (!holdsWholeRecords({data, size}, minimumEncryptedBytes())) return listener_.onDtlsDropped(Drop::dtlsRecord);
   if (state_ == State::fresh) {
-    if (early_.size() < kMaximumEarlyRecords) early_.emplace_back(data, data + size);
+    if (early_.size() >= kMaximumEarlyRecords) return listener_.onDtlsDropped(Drop::beforeDtls);
+    early_.emplace_back(data, data + size);
     return;
   }
   if (state_ == State::closed || state_ == State::failed) return;

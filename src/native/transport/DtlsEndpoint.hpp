@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "Certificate.hpp"
+#include "Drops.hpp"
 #include "IoThread.hpp"
 #include "IoTimer.hpp"
 
@@ -31,8 +32,8 @@ class DtlsListener {
   virtual bool sendDtls(const uint8_t* data, size_t size) = 0;
   virtual void onDtlsConnected(const SrtpKeys& keys) = 0;
   virtual void onDtlsData(const uint8_t* data, size_t size) = 0;
-  /** A datagram that is no DTLS was dropped. */
-  virtual void onDtlsMalformed() = 0;
+  /** A datagram was dropped: it is no DTLS, or one too many before the start. */
+  virtual void onDtlsDropped(Drop reason) = 0;
   /** The far side said that it closes. */
   virtual void onDtlsClosed() = 0;
   virtual void onDtlsFailed(const std::string& reason) = 0;

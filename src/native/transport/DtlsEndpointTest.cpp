@@ -59,8 +59,8 @@ class End : public DtlsListener {
   void onDtlsData(const uint8_t* data, size_t size) override {
     record([&] { received.emplace_back(data, data + size); });
   }
-  void onDtlsMalformed() override {
-    record([&] { ++malformed; });
+  void onDtlsDropped(Drop reason) override {
+    record([&] { ++(reason == Drop::dtlsRecord ? malformed : early); });
   }
   void onDtlsClosed() override {}
   void onDtlsFailed(const std::string& reason) override {
@@ -71,6 +71,7 @@ class End : public DtlsListener {
   std::unique_ptr<DtlsEndpoint> endpoint;
   bool isConnected = false;
   int malformed = 0;
+  int early = 0;
   std::string failure;
   std::vector<std::vector<uint8_t>> received;
 
@@ -128,6 +129,22 @@ TEST_CASE("records that anybody can forge do not end an association, and are cou
   CHECK(client.failure.empty());
   CHECK(server.failure.empty());
   CHECK(client.malformed >= 2 * 4 * 16);
+}
+
+TEST_CASE("records that come before the role is known are held, within a bound, and the rest is counted") {
+  IoThread leftThread;
+  IoThread rightThread;
+  End left(leftThread);
+  End right(rightThread);
+  left.other = &right;
+  right.other = &left;
+  for (int i = 0; i < 20; ++i) right.receive(record(22, 0, 0, 0));
+  CHECK(right.early == 4);
+  CHECK(right.malformed == 0);
+  right.start(false);
+  left.start(true);
+  left.waitFor([&] { return left.isConnected; });
+  right.waitFor([&] { return right.isConnected; });
 }
 
 TEST_CASE("a datagram is whole records or none at all") {

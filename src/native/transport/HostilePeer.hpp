@@ -217,7 +217,7 @@ class HostilePeer final : private IceListener, private DtlsListener, private Sct
   void onDtlsData(const uint8_t* data, size_t size) override {
     if (association_) association_->receive(data, size);
   }
-  void onDtlsMalformed() override {}
+  void onDtlsDropped(Drop) override {}
   void onDtlsClosed() override {}
   void onDtlsFailed(const std::string&) override {}
 
@@ -225,7 +225,7 @@ class HostilePeer final : private IceListener, private DtlsListener, private Sct
     lastChunks_.assign(data, data + size);
     chunks_.pass(data, size);
   }
-  void onSctpConnected() override { isAssociated_ = true; }
+  void onSctpConnected(uint16_t) override { isAssociated_ = true; }
   void onSctpMessage(uint16_t, uint32_t, std::vector<uint8_t>) override {}
   void onSctpOversized(uint16_t) override {}
   void onSctpWritable() override {}

@@ -1,5 +1,6 @@
 #include "SctpAssociation.hpp"
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstring>
@@ -142,7 +143,6 @@ void SctpAssociation::setReading(bool isReading) {
 void SctpAssociation::readAvailable() {
   while (isReading_ && readOne()) {
   }
-  retryResets();
   if (!wasFull_) return;
   wasFull_ = false;
   listener_.onSctpWritable();
@@ -188,15 +188,17 @@ void SctpAssociation::onNotification(const uint8_t* data, size_t size) {
   if (type == SCTP_ASSOC_CHANGE && size >= sizeof(sctp_assoc_change)) {
     sctp_assoc_change change{};
     std::memcpy(&change, data, sizeof change);
-    onAssociationChange(change.sac_state);
+    onAssociationChange(change);
   } else if (type == SCTP_STREAM_RESET_EVENT) {
     onStreamResets(data, size);
   }
 }
 
-void SctpAssociation::onAssociationChange(uint16_t state) {
-  if (state == SCTP_COMM_UP) return listener_.onSctpConnected();
-  if (state == SCTP_RESTART || isClosed_) return;
+void SctpAssociation::onAssociationChange(const sctp_assoc_change& change) {
+  if (change.sac_state == SCTP_COMM_UP) {
+    return listener_.onSctpConnected(std::min(change.sac_inbound_streams, change.sac_outbound_streams));
+  }
+  if (change.sac_state == SCTP_RESTART || isClosed_) return;
   isClosed_ = true;
   listener_.onSctpClosed();
 }
@@ -237,24 +239,14 @@ SctpAssociation::SendResult SctpAssociation::send(uint16_t stream, uint32_t prot
   return SendResult::full;
 }
 
-void SctpAssociation::resetStream(uint16_t stream) {
-  waitingResets_.insert(stream);
-  retryResets();
-}
-
-void SctpAssociation::retryResets() {
-  // One request may be on its way at a time (RFC 6525, section 5.1.1): the rest go together after it.
-  if (waitingResets_.empty()) return;
-  std::vector<uint8_t> bytes(sizeof(sctp_reset_streams) + waitingResets_.size() * sizeof(uint16_t));
+bool SctpAssociation::resetStream(uint16_t stream) {
+  alignas(sctp_reset_streams) std::array<uint8_t, sizeof(sctp_reset_streams) + sizeof stream> bytes{};
   auto* request = reinterpret_cast<sctp_reset_streams*>(bytes.data());
   request->srs_assoc_id = SCTP_ALL_ASSOC;
   request->srs_flags = SCTP_STREAM_RESET_OUTGOING;
-  request->srs_number_streams = static_cast<uint16_t>(waitingResets_.size());
-  uint16_t* next = request->srs_stream_list;
-  for (const uint16_t stream : waitingResets_) *next++ = stream;
-  const int result = usrsctp_setsockopt(socket_, IPPROTO_SCTP, SCTP_RESET_STREAMS, request,
-                                        static_cast<socklen_t>(bytes.size()));
-  if (result == 0 || (errno != EALREADY && errno != EAGAIN && errno != EINPROGRESS)) waitingResets_.clear();
+  request->srs_number_streams = 1;
+  request->srs_stream_list[0] = stream;
+  return usrsctp_setsockopt(socket_, IPPROTO_SCTP, SCTP_RESET_STREAMS, request, static_cast<socklen_t>(bytes.size())) == 0;
 }
 
 }  // namespace troupe::transport

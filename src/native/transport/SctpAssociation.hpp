@@ -3,7 +3,6 @@
 #include <usrsctp.h>
 
 #include <cstdint>
-#include <set>
 #include <string>
 #include <vector>
 
@@ -17,7 +16,8 @@ class SctpListener {
  public:
   virtual ~SctpListener() = default;
   virtual void sendSctp(const uint8_t* data, size_t size) = 0;
-  virtual void onSctpConnected() = 0;
+  /** `streams`: how many each direction has; both sides have agreed on them. */
+  virtual void onSctpConnected(uint16_t streams) = 0;
   virtual void onSctpMessage(uint16_t stream, uint32_t protocolId, std::vector<uint8_t> data) = 0;
   /** A message beyond the largest that is taken; it was dropped. */
   virtual void onSctpOversized(uint16_t stream) = 0;
@@ -32,7 +32,12 @@ class SctpAssociation {
  public:
   enum class SendResult { sent, full, failed };
 
-  static constexpr uint16_t kStreams = 1024;
+  /**
+   * Streams each way, at most: what both sides may open at once (kMaximumChannels) with even or with odd ids alone. Each
+   * costs 110 bytes whether it is used or not. More are not added later (RFC 6525, section 4.5): neither libwebrtc nor
+   * Pion answers such a request, and one that is not answered holds up all others, those that close channels too.
+   */
+  static constexpr uint16_t kStreams = 512;
 
   /** Begins to connect. Throws std::runtime_error when usrsctp refuses. */
   SctpAssociation(IoThread& thread, uint16_t localPort, uint16_t remotePort, SctpListener& listener);
@@ -45,8 +50,11 @@ class SctpAssociation {
   void receive(const uint8_t* data, size_t size);
   SendResult send(uint16_t stream, uint32_t protocolId, const uint8_t* data, size_t size,
                   const ChannelOptions& options);
-  /** Ends our direction of the stream once what is queued on it was delivered (RFC 6525). */
-  void resetStream(uint16_t stream);
+  /**
+   * Ends our direction of the stream once what is queued on it was delivered (RFC 6525). One request is on its way at a
+   * time; streams that are to be reset meanwhile go together in the next one. False when the far side cannot do it.
+   */
+  bool resetStream(uint16_t stream);
   /** While false nothing is read: the far side's window closes, and it waits. */
   void setReading(bool isReading);
   /** Sends a HEARTBEAT, which the far side acknowledges (RFC 9260, section 8.3). */
@@ -65,9 +73,8 @@ class SctpAssociation {
   bool readOne();
   void takePiece(uint16_t stream, uint32_t protocolId, const uint8_t* data, size_t size, bool isLast);
   void onNotification(const uint8_t* data, size_t size);
-  void onAssociationChange(uint16_t state);
+  void onAssociationChange(const sctp_assoc_change& change);
   void onStreamResets(const uint8_t* data, size_t size);
-  void retryResets();
 
   IoThread& thread_;
   SctpListener& listener_;
@@ -81,7 +88,6 @@ class SctpAssociation {
   /** The message of which pieces came, and whether it outgrew the bound. */
   std::vector<uint8_t> partial_;
   bool isPartialOversized_ = false;
-  std::set<uint16_t> waitingResets_;
 };
 
 }  // namespace troupe::transport

@@ -17,6 +17,9 @@ constexpr std::chrono::milliseconds kTimerStep{20};
 constexpr uint32_t kShortestTimeoutMs = 200;
 constexpr uint32_t kFirstTimeoutMs = 500;
 constexpr uint32_t kLongestTimeoutMs = 10'000;
+// The usual 200 ms would be part of every round trip that is measured, and so of what waits for a loss; and a channel
+// closes only once its last message was acknowledged.
+constexpr uint32_t kAcknowledgementDelayMs = 20;
 
 void tune() {
   usrsctp_sysctl_set_sctp_blackhole(2);
@@ -24,6 +27,7 @@ void tune() {
   usrsctp_sysctl_set_sctp_asconf_enable(0);
   usrsctp_sysctl_set_sctp_auth_enable(0);
   usrsctp_sysctl_set_sctp_nr_outgoing_streams_default(SctpAssociation::kStreams);
+  usrsctp_sysctl_set_sctp_delayed_sack_time_default(kAcknowledgementDelayMs);
   usrsctp_sysctl_set_sctp_rto_min_default(kShortestTimeoutMs);
   usrsctp_sysctl_set_sctp_rto_initial_default(kFirstTimeoutMs);
   usrsctp_sysctl_set_sctp_rto_max_default(kLongestTimeoutMs);

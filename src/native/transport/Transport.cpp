@@ -475,9 +475,9 @@ void Transport::onChannelLow(uint32_t channel) {
   if (listener_) listener_->onChannelLow(channel);
 }
 
-void Transport::onChannelClosed(uint32_t channel) {
+void Transport::onChannelClosed(uint32_t channel, const std::string& reason) {
   if (channels_) addUntaken(0);
-  if (listener_) listener_->onChannelClosed(channel);
+  if (listener_) listener_->onChannelClosed(channel, reason);
 }
 
 }  // namespace troupe::transport

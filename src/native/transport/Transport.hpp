@@ -38,7 +38,8 @@ class TransportListener {
   virtual void onChannelOpen(uint32_t channel) = 0;
   virtual void onMessage(uint32_t channel, std::vector<uint8_t> data, bool isBinary) = 0;
   virtual void onChannelLow(uint32_t channel) = 0;
-  virtual void onChannelClosed(uint32_t channel) = 0;
+  /** `reason` is empty unless it could not be opened. */
+  virtual void onChannelClosed(uint32_t channel, const std::string& reason) = 0;
 };
 
 /**
@@ -128,7 +129,7 @@ class Transport final : public PacketSender,
   bool sendDtls(const uint8_t* data, size_t size) override;
   void onDtlsConnected(const SrtpKeys& keys) override;
   void onDtlsData(const uint8_t* data, size_t size) override;
-  void onDtlsMalformed() override { drops_.count(Drop::dtlsRecord); }
+  void onDtlsDropped(Drop reason) override { drops_.count(reason); }
   void onDtlsClosed() override;
   void onDtlsFailed(const std::string& reason) override;
 
@@ -137,7 +138,7 @@ class Transport final : public PacketSender,
   void onChannelOpen(uint32_t channel) override;
   void onChannelMessage(uint32_t channel, std::vector<uint8_t> data, bool isBinary) override;
   void onChannelLow(uint32_t channel) override;
-  void onChannelClosed(uint32_t channel) override;
+  void onChannelClosed(uint32_t channel, const std::string& reason) override;
 
   struct EarlyPacket {
     std::vector<uint8_t> data;

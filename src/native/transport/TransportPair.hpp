@@ -4,24 +4,19 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
-#include <chrono>
-#include <condition_variable>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
 
+#include "Recorder.hpp"
 #include "Transport.hpp"
 
 namespace troupe::transport {
 
-/** Says that something never comes; a busy machine takes its time, so it measures nothing. */
-constexpr std::chrono::seconds kHangLimit(120);
-
-/** Listener and packet receiver of one end; what it saw is read under its lock, inside waitFor or after it. */
-class RecordingEnd : public TransportListener, public PacketReceiver {
+/** Listener and packet receiver of one end. */
+class RecordingEnd : public Recorder, public TransportListener, public PacketReceiver {
  public:
   std::vector<std::string> candidates;
   int gathered = 0;
@@ -48,19 +43,8 @@ class RecordingEnd : public TransportListener, public PacketReceiver {
   std::vector<uint32_t> opened;
   std::vector<uint32_t> low;
   std::vector<uint32_t> closed;
+  std::vector<std::string> closeReasons;
   std::vector<Message> messages;
-
-  /** Fails the test when `condition` never comes true. */
-  void waitFor(const std::function<bool()>& condition) {
-    std::unique_lock lock(mutex_);
-    REQUIRE(changed_.wait_for(lock, kHangLimit, condition));
-  }
-
-  /** Reads what was seen, outside waitFor. */
-  void look(const std::function<void()>& read) {
-    std::lock_guard lock(mutex_);
-    read();
-  }
 
   bool is(TransportState state) const { return !states.empty() && states.back() == state; }
 
@@ -92,8 +76,11 @@ class RecordingEnd : public TransportListener, public PacketReceiver {
   void onChannelLow(uint32_t channel) override {
     record([&] { low.push_back(channel); });
   }
-  void onChannelClosed(uint32_t channel) override {
-    record([&] { closed.push_back(channel); });
+  void onChannelClosed(uint32_t channel, const std::string& why) override {
+    record([&] {
+      closed.push_back(channel);
+      closeReasons.push_back(why);
+    });
   }
   void receiveRtp(const uint8_t* data, size_t size, int64_t) override {
     record([&] { rtp.emplace_back(data, data + size); });
@@ -104,17 +91,6 @@ class RecordingEnd : public TransportListener, public PacketReceiver {
   void setWritable(bool isWritable) override {
     record([&] { writable = isWritable; });
   }
-
- protected:
-  void record(const std::function<void()>& change) {
-    std::lock_guard lock(mutex_);
-    change();
-    changed_.notify_all();
-  }
-
- private:
-  std::mutex mutex_;
-  std::condition_variable changed_;
 };
 
 inline std::vector<uint8_t> makeRtp(uint16_t sequence, const std::vector<uint8_t>& payload, uint32_t ssrc = 0x1234) {

@@ -112,7 +112,10 @@ export class DataChannel {
     const { signal } = this.#stop;
     const onAbort = () => resolve();
     signal.addEventListener("abort", onAbort, { once: true });
-    const offs = [this.#channel.events.on("low", resolve), this.#channel.events.on("closed", resolve)];
+    const offs = [
+      this.#channel.events.on("low", resolve),
+      this.#channel.events.on("closed", () => resolve()),
+    ];
     return promise.finally(() => {
       signal.removeEventListener("abort", onAbort);
       for (const off of offs) off();

@@ -14,8 +14,9 @@ const MAXIMUM_CODECS = 256;
 const MAXIMUM_SSRCS = 64;
 const MAXIMUM_CANDIDATES = 256;
 
-/** What RFC 8841 section 6 says of an m-line without the attribute. */
+/** What RFC 8841 section 6 says of an m-line without the attribute, and what stands for its 0: any size. */
 const DEFAULT_MAXIMUM_MESSAGE_SIZE = 65_536;
+const ANY_MESSAGE_SIZE = 2 ** 31 - 1;
 
 export type Setup = "actpass" | "active" | "passive";
 
@@ -160,14 +161,15 @@ function readLine(
     retransmissionSsrcs: readRetransmissionSsrcs(media),
     ...stream,
     announcesTrack: ssrcs.length > 0 || msids.length > 0,
-    maximumMessageSize: boundedNumber(media.maxMessageSize, 2 ** 31 - 1, DEFAULT_MAXIMUM_MESSAGE_SIZE),
+    maximumMessageSize:
+      boundedNumber(media.maxMessageSize, ANY_MESSAGE_SIZE, DEFAULT_MAXIMUM_MESSAGE_SIZE) || ANY_MESSAGE_SIZE,
     sctpPort: boundedNumber(media.sctpPort, 65_535, 5000),
   };
 }
 
 function boundedNumber(value: unknown, maximum: number, otherwise: number): number {
   const number = value === undefined ? otherwise : Number(value);
-  return Number.isFinite(number) ? Math.min(number, maximum) : otherwise;
+  return Number.isFinite(number) && number >= 0 ? Math.min(number, maximum) : otherwise;
 }
 
 function readTransport(session: SessionDescription, media: MediaDescription): TransportAttributes {
