@@ -213,6 +213,36 @@ describe("two sessions over their own transport", () => {
     expect([stage.transport.state, client.transport.state]).toEqual(["connected", "connected"]);
   });
 
+  it("fall silent at once where the other stops sending, since it says so", async () => {
+    const [stage, client] = [create("offerer"), create("answerer")];
+    trickle(stage, client);
+    const lines = [0, 1].map((index) =>
+      stage.addTransceiver({ kind: "audio", direction: "sendonly", streamId: `stage${index}` }),
+    );
+    exchange(stage, client);
+    await Promise.all([connected(stage), connected(client)]);
+    for (const [index, line] of lines.entries()) play(line, 500 + 300 * index);
+    const [ended, other] = client.transceivers.map(({ receiver }) => receiver!);
+    await Promise.all([hears(ended!, 500), hears(other!, 800)]);
+    const sink = owned(Engine.shared().createSink({ sampleRate: 16_000, channels: 1, frameMs: 10 }));
+    sink.bind(ended!);
+    const gone = lines[0]!.localSsrc;
+    const inbound = () => client.peer.stats().inbound.find(({ ssrc }) => ssrc === gone)!;
+    const ssrcs: number[] = [];
+    client.peer.events.on("bye", (ssrc) => ssrcs.push(ssrc));
+    const stalled = new Promise<void>((resolve) => {
+      ended!.events.on("flow", (flow) => flow === "stalled" && resolve());
+    });
+    const before = inbound().concealedSamples;
+    // Its m-line goes with the next offer; the packets end, and the goodbye goes out, at once.
+    stage.removeTransceiver(lines[0]!);
+    await stalled;
+    expect(ssrcs).toEqual([gone]);
+    // A stream that merely stops is concealed for 1.2 s first, 57,600 samples.
+    expect(inbound().concealedSamples - before).toBeLessThan(24_000);
+    await hears(other!, 800);
+  });
+
   it("match packets to m-lines without an SSRC in the SDP", async () => {
     const [stage, client] = [create("offerer"), create("answerer")];
     trickle(stage, client);

@@ -14,7 +14,16 @@ AudioPlayout::AudioPlayout(PcmFormat format, const JitterBufferOptions& options)
 
 JitterBuffer::Inserted AudioPlayout::insert(const EncodedFrame& frame, int64_t arrivalUs) {
   std::lock_guard lock(mutex_);
-  return buffer_.insert(frame, arrivalUs);
+  const auto inserted = buffer_.insert(frame, arrivalUs);
+  // What was sent before may come behind the goodbye; only what is still to be heard says otherwise.
+  const bool isHeard = inserted == JitterBuffer::Inserted::accepted || inserted == JitterBuffer::Inserted::restarted;
+  if (isHeard && frame.origin == EncodedFrame::Origin::packet) isEnded_ = false;
+  return inserted;
+}
+
+void AudioPlayout::end() {
+  std::lock_guard lock(mutex_);
+  isEnded_ = true;
 }
 
 void AudioPlayout::setDelays(int64_t minimumDelayUs, int64_t maximumDelayUs) {
@@ -60,12 +69,18 @@ bool AudioPlayout::produce(int64_t nowUs, PcmFrame& frame) {
 void AudioPlayout::fill(int64_t nowUs) {
   for (int pops = 0; pops < kMaximumPopsPerTick && !decoder_->hasTick(); ++pops) {
     JitterBuffer::Output due;
+    bool isOver = false;
     {
       std::lock_guard lock(mutex_);
       if (buffer_.isPlaying() && !decoder_->isFlowing()) buffer_.stall();
       due = kept(buffer_.pop(nowUs, decoder_->heldUs()));
+      isOver = isEnded_ && buffer_.isDry();
     }
     if (due.kind == JitterBuffer::Kind::nothing) return;
+    if (isOver) {
+      decoder_->onEnd();
+      return;
+    }
     decode(due);
   }
 }

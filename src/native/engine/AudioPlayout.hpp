@@ -37,6 +37,8 @@ class AudioPlayout {
 
   // Any thread.
   JitterBuffer::Inserted insert(const EncodedFrame& frame, int64_t arrivalUs);
+  /** Its sender says that nothing follows: what waits is played, and then it stalls at once unless more comes after all. */
+  void end();
   void setDelays(int64_t minimumDelayUs, int64_t maximumDelayUs);
   /** As JitterBuffer::setRetransmissionUs. */
   void setRetransmissionUs(int64_t us);
@@ -64,6 +66,7 @@ class AudioPlayout {
 
   mutable std::mutex mutex_;
   JitterBuffer buffer_;
+  bool isEnded_ = false;
   /** A copy of the decoder's. */
   DecodingStats decoding_;
 

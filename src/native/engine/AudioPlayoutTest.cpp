@@ -220,6 +220,47 @@ TEST_SUITE("AudioPlayout") {
     CHECK(steepest(heard.pcm) < 5'000);
   }
 
+  TEST_CASE("fades out and stalls at once when the sender said goodbye, and goes on with what comes after all") {
+    AudioPlayout playout(kFormat, {});
+    const auto encoder = AudioEncoder::create({}, 16'000);
+    PcmFrame pcm;
+    std::vector<int16_t> heard;
+    int64_t nowUs = 0;
+    const auto play = [&](int64_t frames, int64_t first) {
+      for (int64_t frame = first; frame < first + frames; ++frame) {
+        std::vector<uint8_t> bytes(1'200);
+        bytes.resize(encoder->encode(vowel(frame, 16'000), bytes));
+        EncodedFrame encoded;
+        encoded.ssrc = 1;
+        encoded.sequenceNumber = static_cast<uint16_t>(frame);
+        encoded.timestamp = static_cast<uint32_t>(frame * 960);
+        encoded.duration = 960;
+        encoded.payload = bytes;
+        playout.insert(encoded, nowUs);
+        for (int tick = 0; tick < 2; ++tick, nowUs += kTickUs) {
+          if (playout.produce(nowUs, pcm)) heard.insert(heard.end(), pcm.samples.begin(), pcm.samples.begin() + 160);
+        }
+      }
+    };
+    play(100, 0);
+    REQUIRE(playout.isFlowing());
+    const uint64_t emitted = playout.stats().buffer.samplesEmitted;
+    playout.end();
+    int ticks = 0;
+    for (; playout.isFlowing() && ticks < 200; ++ticks, nowUs += kTickUs) {
+      if (playout.produce(nowUs, pcm)) heard.insert(heard.end(), pcm.samples.begin(), pcm.samples.begin() + 160);
+    }
+    // What waited is heard, and then a tick that fades.
+    CHECK(ticks <= 6);
+    CHECK(playout.stats().buffer.samplesEmitted >= emitted);
+    while (playout.produce(nowUs += kTickUs, pcm)) heard.insert(heard.end(), pcm.samples.begin(), pcm.samples.begin() + 160);
+    CHECK(std::abs(heard.back()) < 300);
+    CHECK(steepest(heard) < 4'000);
+    CHECK(playout.stats().decoding.concealedSamples == 0);
+    play(20, 100);
+    CHECK(playout.isFlowing());
+  }
+
   TEST_CASE("changes its format without losing its place or its figures") {
     AudioEncoding encoding;
     const auto opus = AudioEncoder::create(encoding, 16'000);

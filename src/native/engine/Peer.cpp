@@ -21,13 +21,7 @@ class Peer::RtcpHandler final : public RtcpVisitor {
   RtcpHandler(Peer& peer, int64_t nowUs) : peer_(peer), nowUs_(nowUs) {}
 
   void onSenderReport(uint32_t senderSsrc, const SenderInfo& info) override {
-    std::shared_ptr<ReceiverStream> receiver;
-    {
-      std::lock_guard lock(peer_.mutex_);
-      const auto found = peer_.receiversBySsrc_.find(senderSsrc);
-      if (found != peer_.receiversBySsrc_.end()) receiver = found->second;
-    }
-    if (receiver) receiver->onSenderReport(senderSsrc, info, nowUs_);
+    if (const auto receiver = peer_.knownReceiver(senderSsrc)) receiver->onSenderReport(senderSsrc, info, nowUs_);
   }
 
   void onReportBlock(uint32_t, const ReportBlock& block) override {
@@ -73,7 +67,10 @@ class Peer::RtcpHandler final : public RtcpVisitor {
     onPictureLoss(senderSsrc, mediaSsrc);
   }
 
-  void onBye(uint32_t ssrc, std::string_view) override { peer_.events_->event(RecordKind::bye, peer_.handle_, ssrc); }
+  void onBye(uint32_t ssrc, std::string_view) override {
+    if (const auto receiver = peer_.knownReceiver(ssrc)) receiver->onBye(ssrc);
+    peer_.events_->event(RecordKind::bye, peer_.handle_, ssrc);
+  }
 
  private:
   Peer& peer_;
@@ -263,6 +260,12 @@ void Peer::tellRoundTrip(int64_t roundTripUs, int64_t nowUs) {
   if (roundTripUs < 0) return;
   std::lock_guard lock(mutex_);
   for (const auto& receiver : receivers_) receiver->setRoundTrip(roundTripUs, nowUs);
+}
+
+std::shared_ptr<ReceiverStream> Peer::knownReceiver(uint32_t ssrc) const {
+  std::lock_guard lock(mutex_);
+  const auto found = receiversBySsrc_.find(ssrc);
+  return found == receiversBySsrc_.end() ? nullptr : found->second;
 }
 
 std::shared_ptr<SenderStream> Peer::findSender(uint32_t ssrc) const {

@@ -87,6 +87,7 @@ class Peer final : public PacketReceiver, public Task, public std::enable_shared
   void hold(const RtpPacket& packet, const HeaderExtensionIds& ids, int64_t arrivalUs);
   /** Hands in again what was held for want of a receiver. */
   void replay(std::deque<HeldPackets::Packet> packets);
+  std::shared_ptr<ReceiverStream> knownReceiver(uint32_t ssrc) const;
   std::shared_ptr<SenderStream> findSender(uint32_t ssrc) const;
   Forwarding findForwarding(uint32_t ssrc) const;
   void sendNacks(int64_t nowUs);

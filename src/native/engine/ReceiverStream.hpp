@@ -66,6 +66,8 @@ class ReceiverStream final : public Producer, public FrameOutlet {
   void receive(const RtpPacket& packet, const HeaderExtensionIds& ids, int64_t arrivalUs);
   /** False when the SSRC is not one of its own. */
   bool onSenderReport(uint32_t ssrc, const SenderInfo& info, int64_t arrivalUs);
+  /** The far side sends nothing more of this SSRC (RFC 3550, section 6.6). */
+  void onBye(uint32_t ssrc);
   /** What its frames pass before the jitter buffer; null for nothing. Gives what was there. Taps see packets as they came. */
   std::shared_ptr<FrameTransform> setTransform(std::shared_ptr<FrameTransform> transform);
   /** A frame that its transform held back; the delay of that is jitter like any other. */

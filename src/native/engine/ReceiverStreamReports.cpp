@@ -6,6 +6,11 @@
 
 namespace troupe {
 
+void ReceiverStream::onBye(uint32_t ssrc) {
+  std::lock_guard lock(mutex_);
+  if (playout_ && followed_ != nullptr && followed_->ssrc == ssrc) playout_->end();
+}
+
 bool ReceiverStream::onSenderReport(uint32_t ssrc, const SenderInfo& info, int64_t arrivalUs) {
   std::lock_guard lock(mutex_);
   for (const auto& held : incoming_)

@@ -68,10 +68,7 @@ void StreamDecoder::conceal(size_t samplesPerChannel) {
     return;
   }
   if (concealedUs_ == 0 && !comfort_) ++stats_.concealmentEvents;
-  // A step of Opus is 2.5 ms.
-  const size_t step = static_cast<size_t>(format_.rateHz) / 400;
-  const size_t wanted = std::clamp(samplesPerChannel / step * step, step, scratch_.size() / channels_);
-  const size_t made = decoder_->conceal(wanted, scratch_);
+  const size_t made = concealInto(samplesPerChannel);
   if (made == 0) {
     flowing_ = false;
     return;
@@ -79,6 +76,24 @@ void StreamDecoder::conceal(size_t samplesPerChannel) {
   fade(made);
   concealedUs_ += static_cast<int64_t>(made) * 1'000'000 / format_.rateHz;
   push(0, made, !comfort_);
+}
+
+/** Fills `scratch_` with what may stand for `samplesPerChannel`, and gives how much that is. */
+size_t StreamDecoder::concealInto(size_t samplesPerChannel) {
+  // A step of Opus is 2.5 ms.
+  const size_t step = static_cast<size_t>(format_.rateHz) / 400;
+  return decoder_->conceal(std::clamp(samplesPerChannel / step * step, step, scratch_.size() / channels_), scratch_);
+}
+
+void StreamDecoder::onEnd() {
+  if (!flowing_) return;
+  flowing_ = false;
+  const size_t made = concealInto(format_.samplesPerChannel());
+  for (size_t at = 0; at < made * channels_; ++at) {
+    const auto left = static_cast<int64_t>(made - at / channels_);
+    scratch_[at] = static_cast<int16_t>(scratch_[at] * left / static_cast<int64_t>(made));
+  }
+  push(0, made, false);
 }
 
 /** Fades `scratch_`, which begins at `concealedUs_`. */

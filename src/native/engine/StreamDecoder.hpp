@@ -56,6 +56,8 @@ class StreamDecoder {
   void onMissing(uint32_t duration);
   /** The same when the packet after it is there: `whole` is what it repairs, of which the last `duration` is wanted. */
   void onRepair(AudioCodec codec, std::span<const uint8_t> next, uint32_t whole, uint32_t duration);
+  /** The stream is over: fades out over a tick where it would be concealed for long, and stalls. */
+  void onEnd();
 
   /** PCM that waits to be taken. */
   int64_t heldUs() const;
@@ -79,6 +81,7 @@ class StreamDecoder {
   void push(size_t first, size_t samplesPerChannel, bool concealed);
   void conceal(size_t samplesPerChannel);
   void fade(size_t samplesPerChannel);
+  size_t concealInto(size_t samplesPerChannel);
   void join(size_t first, size_t samplesPerChannel);
   void measure(const PcmFrame& frame);
   size_t held() const { return pcm_.size() / channels_ - played_; }
