@@ -213,7 +213,7 @@ describe("streams and handles of the engine by hand", () => {
     expect(() => bad.peerClose!("first")).toThrow(TypeError);
     expect(() =>
       engine.createEncodedSource({ frameMs: 20, frames: [new Uint8Array(5_000)], loop: false }),
-    ).toThrow("1136");
+    ).toThrow("1116");
     binding.senderClose(4_000_000);
     binding.producerClose(4_000_000);
     pass(20);

@@ -19,8 +19,7 @@ constexpr int kHighestPayloadType = 127;
 /** Ids of the two-byte form (RFC 8285). */
 constexpr int kHighestExtensionId = 255;
 constexpr uint32_t kMostEncodedFrames = 1'000'000;
-/** Packets are at most 1200 bytes with their header. */
-constexpr size_t kLongestEncodedFrame = 1136;
+constexpr size_t kLongestEncodedFrame = kMaximumOwnFrameBytes;
 constexpr int kMostPacketsLate = 1000;
 constexpr int kMostClearBytes = 64;
 constexpr int kLongestDelayMs = 10'000;

@@ -15,8 +15,6 @@ constexpr int64_t kNever = std::numeric_limits<int64_t>::min() / 2;
 constexpr double kVoiceDbov = -50;
 /** A sender that reports loss is believed up to here; beyond it more redundancy helps no further. */
 constexpr int kMaximumExpectedLossPercent = 50;
-/** Leaves room for the RTP header, its extensions and a retransmission's header. */
-constexpr size_t kMaximumPayloadBytes = kMaximumRtpPacketBytes - 64;
 
 }  // namespace
 
@@ -75,7 +73,7 @@ void EncoderStream::encode(const Tick& tick) {
   if (!hasWritableSender()) return;
   encoder_->setExpectedLoss(expectedLossPercent());
   std::array<uint8_t, kMaximumRtpPacketBytes> payload;
-  const size_t size = encoder_->encode(samples_, std::span(payload).first(kMaximumPayloadBytes));
+  const size_t size = encoder_->encode(samples_, std::span(payload).first(kMaximumOwnFrameBytes));
   if (size == 0) return;
   level_.add(samples_);
   const double dBov = level_.take().rmsDbov;

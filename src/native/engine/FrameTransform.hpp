@@ -60,8 +60,8 @@ class FrameTransform {
  public:
   /** What `transform` adds to a frame at most. */
   static constexpr size_t kMaximumGrowthBytes = 64;
-  /** Of a frame that goes in; with the growth it still fits a packet. */
-  static constexpr size_t kMaximumFrameBytes = kMaximumRtpPacketBytes;
+  /** Of a frame that goes in; those of others may be longer than ours. */
+  static constexpr size_t kMaximumFrameBytes = 1200;
 
   virtual ~FrameTransform() = default;
 

@@ -12,8 +12,14 @@
 
 namespace troupe {
 
-/** Largest packet of our own that we send. */
-inline constexpr size_t kMaximumRtpPacketBytes = 1200;
+/** Largest datagram of our own media: every path that WebRTC is used on takes it, in a tunnel and through a relay too. */
+inline constexpr size_t kMaximumMediaDatagramBytes = 1200;
+/** What SRTP adds at most: a tag of 16 bytes (RFC 7714), and for RTCP an index of 4. */
+inline constexpr size_t kMaximumSrtpBytes = 20;
+/** Largest packet of our own, RTP or RTCP, before SRTP. */
+inline constexpr size_t kMaximumRtpPacketBytes = kMaximumMediaDatagramBytes - kMaximumSrtpBytes;
+/** Largest frame of our own: leaves room for the RTP header, its extensions and a retransmission's number. */
+inline constexpr size_t kMaximumOwnFrameBytes = kMaximumRtpPacketBytes - 64;
 /** Largest that a forwarder makes: of 1200 bytes at its source it may have grown by extensions and a repair's number. */
 inline constexpr size_t kMaximumForwardedPacketBytes = 1280;
 inline constexpr size_t kRtpFixedHeaderBytes = 12;

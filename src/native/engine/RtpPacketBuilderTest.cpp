@@ -79,12 +79,12 @@ TEST_CASE("RtpPacketBuilder leaves out extensions that were not negotiated") {
   CHECK(builder.finish(3) == 15);
 }
 
-TEST_CASE("RtpPacketBuilder writes at most 1200 bytes however large the buffer") {
+TEST_CASE("RtpPacketBuilder leaves room for SRTP in a datagram of 1200 bytes, however large the buffer") {
   std::array<uint8_t, 1500> buffer{};
   RtpPacketBuilder builder(buffer, kHeader);
-  CHECK(builder.payload().size() == 1188);
-  CHECK(builder.finish(1189) == 0);
-  CHECK(builder.finish(1188) == 1200);
+  CHECK(builder.payload().size() == 1168);
+  CHECK(builder.finish(1169) == 0);
+  CHECK(builder.finish(1168) == 1180);
 }
 
 TEST_CASE("RtpPacketBuilder refuses what does not fit into a small buffer") {
