@@ -1,5 +1,6 @@
 import { type Impairment, NetworkLink } from "troupe/testing";
 import type { TransportOptions } from "../../../src/native/index.ts";
+import type { Checks } from "../sora/Checks.ts";
 import type { Counterpart, Implementation } from "./Counterpart.ts";
 import { Ours, until } from "./Ours.ts";
 
@@ -23,6 +24,26 @@ export interface CaseOptions {
   onlyTcp?: boolean;
   /** Of our own transport. */
   transport?: Partial<TransportOptions>;
+}
+
+/** One row of the table: a case is connected, `work` is done with it, and it is closed. Its text stands in the report. */
+export type Row = (
+  what: string,
+  options: CaseOptions,
+  work: (one: Case) => Promise<string | undefined>,
+) => Promise<void>;
+
+/** Makes rows against one implementation. */
+export function rowsAgainst(checks: Checks, implementation: Implementation): Row {
+  return (what, options, work) =>
+    checks.check(`${implementation.name}: ${what}`, async () => {
+      const one = await Case.connect(implementation, options);
+      try {
+        return await work(one);
+      } finally {
+        await one.close();
+      }
+    });
 }
 
 /** Our session and a counterpart, negotiated with each other and connected. */

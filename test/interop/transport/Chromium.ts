@@ -44,7 +44,8 @@ export async function chromiumImplementation(): Promise<Implementation> {
   return {
     name: "Chromium",
     // It sends packets of up to 1200 bytes before UDP and IP are around them.
-    lacks: ["setup", "small packets", "ICE over TCP"],
+    // It sends no goodbye for a sender that stops, and what it makes of one that comes no page can see.
+    lacks: ["setup", "small packets", "ICE over TCP", "goodbye out", "goodbyes in"],
     create: async ({ onCandidate }) => {
       const number = await page.evaluate(() => window.create());
       listeners.set(number, onCandidate);
@@ -129,6 +130,14 @@ class ChromiumPeer implements Counterpart {
 
   openLabels(): Promise<string[]> {
     return this.#page.evaluate((number) => window.openLabels(number), this.#number);
+  }
+
+  async endAudio(): Promise<void> {
+    throw new Error("it would say no goodbye");
+  }
+
+  async goodbyes(): Promise<number> {
+    throw new Error("no page sees them");
   }
 
   close(): Promise<void> {

@@ -30,6 +30,10 @@ export interface Counterpart {
   stats?(): Promise<StatsObject[]>;
   /** What transport-wide feedback of ours told it of its packets, where it says so. */
   feedback?(): Promise<{ packets: number; lost: number }>;
+  /** Ends what it sends of audio, and says so by RTCP BYE. */
+  endAudio(): Promise<void>;
+  /** How many RTCP BYE came. */
+  goodbyes(): Promise<number>;
   close(): Promise<void>;
 }
 
@@ -57,6 +61,8 @@ export interface Implementation {
     | "256 KiB"
     | "small packets"
     | "ICE over TCP"
+    | "goodbye out"
+    | "goodbyes in"
   )[];
   create(options: CounterpartOptions): Promise<Counterpart>;
   close(): Promise<void>;

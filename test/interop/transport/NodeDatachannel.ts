@@ -10,10 +10,22 @@ export const nodeDatachannelImplementation: Implementation = {
   close: async () => nodeDataChannel.cleanup(),
 };
 
+const ECHO_SSRC = 4711;
+const BYE = 203;
+
+/** How many of the packets of a compound one are BYE. */
+function goodbyesIn(compound: Buffer): number {
+  let count = 0;
+  for (let at = 0; at + 4 <= compound.length; at += 4 * (compound.readUInt16BE(at + 2) + 1))
+    if (compound[at + 1] === BYE) count += 1;
+  return count;
+}
+
 class NodeDatachannel implements Counterpart {
   readonly #connection: PeerConnection;
   readonly #channels = new Map<string, DataChannel>();
   #track: Track | undefined;
+  #goodbyes = 0;
   #described: PromiseWithResolvers<string> | undefined;
 
   constructor({ onCandidate }: CounterpartOptions) {
@@ -37,7 +49,7 @@ class NodeDatachannel implements Counterpart {
   async offer(): Promise<string> {
     const audio = new nodeDataChannel.Audio("0", "SendRecv");
     audio.addOpusCodec(111);
-    audio.addSSRC(4711, "counterpart", "echo", "track");
+    audio.addSSRC(ECHO_SSRC, "counterpart", "echo", "track");
     this.#sendBack(this.#connection.addTrack(audio));
     await this.open("theirs");
     return this.#describe("offer");
@@ -77,6 +89,17 @@ class NodeDatachannel implements Counterpart {
     return [...this.#channels].filter(([, channel]) => channel.isOpen()).map(([label]) => label);
   }
 
+  async endAudio(): Promise<void> {
+    const track = this.#track;
+    this.#track = undefined;
+    // Of one source (RFC 3550, section 6.6).
+    track?.sendMessageBinary(Buffer.from([0x81, BYE, 0, 1, 0, 0, ECHO_SSRC >> 8, ECHO_SSRC & 0xff]));
+  }
+
+  async goodbyes(): Promise<number> {
+    return this.#goodbyes;
+  }
+
   async close(): Promise<void> {
     this.#connection.close();
   }
@@ -100,9 +123,10 @@ class NodeDatachannel implements Counterpart {
     // RTP goes back as it came, but for its SSRC.
     track.onMessage((packet) => {
       const isRtcp = packet[1]! >= 192 && packet[1]! <= 223;
+      if (isRtcp) this.#goodbyes += goodbyesIn(packet);
       if (isRtcp || !this.#track?.isOpen()) return;
       const copy = Buffer.from(packet);
-      copy.writeUInt32BE(4711, 8);
+      copy.writeUInt32BE(ECHO_SSRC, 8);
       this.#track.sendMessageBinary(copy);
     });
   }

@@ -106,6 +106,31 @@ export class Ours {
     await until("the tone comes back", () => this.#heard >= before + 5);
   }
 
+  /** Resolves when the far side said goodbye, and the stream that is heard stalled for it. */
+  async hearsGoodbye(): Promise<void> {
+    const { receiver } = this.session.transceivers[0]!;
+    const [goodbye, stalled] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
+    this.session.peer.events.on("bye", () => goodbye.resolve());
+    receiver?.events.on("flow", (flow) => flow === "stalled" && stalled.resolve());
+    const timer = setTimeout(() => goodbye.reject(new Error("no goodbye came")), WAIT_MS);
+    try {
+      await goodbye.promise;
+      await stalled.promise;
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+
+  /** Ends what we send, ahead of any negotiation. */
+  endAudio(): void {
+    this.session.removeTransceiver(this.session.transceivers[0]!);
+  }
+
+  /** Whether the far side has reported on what we send. */
+  get reported(): boolean {
+    return this.stats.some(({ type }) => type === "remote-inbound-rtp");
+  }
+
   close(): void {
     clearInterval(this.#timer);
     this.session.close();

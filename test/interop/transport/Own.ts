@@ -4,7 +4,7 @@ import type { ChannelKind, Counterpart, CounterpartOptions, Implementation } fro
 /** Our own session at the far end, too. It hears without sending back: it has no microphone to loop. */
 export const ownImplementation: Implementation = {
   name: "Troupe",
-  lacks: ["setup", "audio echo"],
+  lacks: ["setup", "audio echo", "goodbye out"],
   create: async (options) => new Own(options),
   close: async () => {},
 };
@@ -15,6 +15,7 @@ class Own implements Counterpart {
   readonly #iceTcp: boolean;
   readonly #channels = new Map<string, TransportChannel>();
   #session: Session | undefined;
+  #goodbyes = 0;
 
   constructor({ onCandidate, iceTcp = false }: CounterpartOptions) {
     this.#iceTcp = iceTcp;
@@ -42,9 +43,10 @@ class Own implements Counterpart {
     this.#session?.addRemoteCandidate(candidate, mid);
   }
 
-  async open(label: string, kind: ChannelKind = {}): Promise<void> {
+  async open(label: string, { maxPacketLifeTimeMs, ...kind }: ChannelKind = {}): Promise<void> {
     if (this.#channels.has(label)) return;
-    this.#echo(this.#session!.openChannel(label, kind));
+    const life = maxPacketLifeTimeMs === undefined ? {} : { maxPacketLifeTime: maxPacketLifeTimeMs };
+    this.#echo(this.#session!.openChannel(label, { ...kind, ...life }));
   }
 
   async closeChannel(label: string): Promise<void> {
@@ -59,6 +61,14 @@ class Own implements Counterpart {
     return [...this.#channels].filter(([, { state }]) => state === "open").map(([label]) => label);
   }
 
+  async endAudio(): Promise<void> {
+    throw new Error("it sends none");
+  }
+
+  async goodbyes(): Promise<number> {
+    return this.#goodbyes;
+  }
+
   async close(): Promise<void> {
     this.#session?.close();
   }
@@ -69,6 +79,9 @@ class Own implements Counterpart {
     this.#session = new Session({ role, transport });
     this.#session.events.on("candidate", this.#onCandidate);
     this.#session.events.on("channel", (channel) => this.#echo(channel));
+    this.#session.peer.events.on("bye", () => {
+      this.#goodbyes += 1;
+    });
     return this.#session;
   }
 

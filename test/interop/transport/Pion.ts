@@ -74,6 +74,14 @@ class Pion implements Counterpart {
     return this.#ask("feedback");
   }
 
+  endAudio(): Promise<void> {
+    return this.#ask("endAudio");
+  }
+
+  goodbyes(): Promise<number> {
+    return this.#ask("goodbyes");
+  }
+
   async close(): Promise<void> {
     await this.#ask("close");
     this.#process.stdin.end();

@@ -5,7 +5,9 @@ import { Engine } from "../../../src/native/index.ts";
 import { Checks } from "../sora/Checks.ts";
 import { chromiumImplementation } from "./Chromium.ts";
 import type { Implementation } from "./Counterpart.ts";
+import { channelChecks } from "./channels.ts";
 import { feedbackChecks } from "./feedbackChecks.ts";
+import { goodbyeChecks } from "./goodbyes.ts";
 import { nodeDatachannelImplementation } from "./NodeDatachannel.ts";
 import { networkChecks } from "./nat/networkChecks.ts";
 import { ownImplementation } from "./Own.ts";
@@ -29,6 +31,8 @@ for (const [name, make] of implementations) {
     const implementation = await make();
     try {
       await runTable(checks, implementation);
+      await channelChecks(checks, implementation);
+      await goodbyeChecks(checks, implementation);
       // A relay on loopback is reached from loopback, where Chromium and node-datachannel's far side have no candidate.
       if (name === "troupe" || name === "pion") await relayChecks(checks, implementation);
       if (name === "pion" || name === "chromium") await feedbackChecks(checks, implementation);

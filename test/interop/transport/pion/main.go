@@ -49,11 +49,14 @@ func say(line map[string]any) {
 type peer struct {
 	connection *webrtc.PeerConnection
 	echo       *webrtc.TrackLocalStaticRTP
+	sender     *webrtc.RTPSender
 	lock       sync.Mutex
 	channels   map[string]*webrtc.DataChannel
 	// Of the packets that were sent, by transport-wide feedback.
 	reported     int
 	reportedLost int
+	goodbyes   int
+	isSilent   bool
 }
 
 // newPeer takes its words in any order: `active` or `passive` for its part in DTLS when it answers, `tcp` for ICE over TCP,
@@ -101,11 +104,10 @@ func newPeer(words []string) (*peer, error) {
 		return nil, err
 	}
 	p := &peer{connection: connection, echo: echo, channels: map[string]*webrtc.DataChannel{}}
-	sender, err := connection.AddTrack(echo)
-	if err != nil {
+	if p.sender, err = connection.AddTrack(echo); err != nil {
 		return nil, err
 	}
-	go p.readFeedback(sender)
+	go p.readFeedback(p.sender)
 	connection.OnICECandidate(func(candidate *webrtc.ICECandidate) {
 		if candidate == nil {
 			return
@@ -113,13 +115,19 @@ func newPeer(words []string) (*peer, error) {
 		text := candidate.ToJSON()
 		say(map[string]any{"event": "candidate", "candidate": text.Candidate, "mid": "0"})
 	})
-	connection.OnTrack(func(track *webrtc.TrackRemote, _ *webrtc.RTPReceiver) {
+	connection.OnTrack(func(track *webrtc.TrackRemote, receiver *webrtc.RTPReceiver) {
+		go p.countGoodbyes(receiver)
 		for {
 			packet, _, err := track.ReadRTP()
 			if err != nil {
 				return
 			}
-			_ = echo.WriteRTP(packet)
+			p.lock.Lock()
+			isSilent := p.isSilent
+			p.lock.Unlock()
+			if !isSilent {
+				_ = echo.WriteRTP(packet)
+			}
 		}
 	})
 	connection.OnDataChannel(p.sendBack)
@@ -144,6 +152,30 @@ func (p *peer) readFeedback(sender *webrtc.RTPSender) {
 			p.lock.Unlock()
 		}
 	}
+}
+
+func (p *peer) countGoodbyes(receiver *webrtc.RTPReceiver) {
+	for {
+		packets, _, err := receiver.ReadRTCP()
+		if err != nil {
+			return
+		}
+		for _, packet := range packets {
+			if _, is := packet.(*rtcp.Goodbye); is {
+				p.lock.Lock()
+				p.goodbyes++
+				p.lock.Unlock()
+			}
+		}
+	}
+}
+
+func (p *peer) endAudio() error {
+	p.lock.Lock()
+	p.isSilent = true
+	p.lock.Unlock()
+	ssrc := uint32(p.sender.GetParameters().Encodings[0].SSRC)
+	return p.connection.WriteRTCP([]rtcp.Packet{&rtcp.Goodbye{Sources: []uint32{ssrc}}})
 }
 
 func (p *peer) sendBack(channel *webrtc.DataChannel) {
@@ -231,6 +263,12 @@ func (p *peer) run(c command) (any, error) {
 		p.lock.Lock()
 		defer p.lock.Unlock()
 		return map[string]int{"packets": p.reported, "lost": p.reportedLost}, nil
+	case "endAudio":
+		return nil, p.endAudio()
+	case "goodbyes":
+		p.lock.Lock()
+		defer p.lock.Unlock()
+		return p.goodbyes, nil
 	case "close":
 		return nil, p.connection.Close()
 	}

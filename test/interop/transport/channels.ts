@@ -1,0 +1,58 @@
+import { type Checks, expect } from "../sora/Checks.ts";
+import { type Case, rowsAgainst } from "./Case.ts";
+import type { ChannelKind, Implementation } from "./Counterpart.ts";
+import { echoes, until } from "./Ours.ts";
+import { CHANNEL_KINDS } from "./table.ts";
+
+const OURS = 130;
+const THEIRS = 70;
+
+/** Many data channels at once, opened and closed by either side. */
+export async function channelChecks(checks: Checks, implementation: Implementation): Promise<void> {
+  const withCase = rowsAgainst(checks, implementation);
+  const kinds = Object.values(CHANNEL_KINDS).filter(({ id }) => id === undefined);
+  const kindOf = (index: number): ChannelKind => kinds[index % kinds.length]!;
+
+  await withCase("200 channels of every kind, half closed by each side", { offerer: "ours" }, async (one) => {
+    await echoes(one.ours.open("first"), "connected");
+    const labels: string[] = [];
+    for (let index = 0; index < OURS; index++) {
+      labels.push(`ours ${index}`);
+      one.ours.open(`ours ${index}`, kindOf(index));
+    }
+    for (let index = 0; index < THEIRS; index++) {
+      labels.push(`theirs ${index}`);
+      await one.theirs.open(`theirs ${index}`, kindOf(index));
+    }
+    await until("all are here", () => labels.every((label) => one.ours.channels.has(label)));
+    await Promise.all(labels.map((label) => echoes(one.ours.channels.get(label)!, label)));
+    const before = countsOf(one);
+    // Every other one, in turn by us and by them, so that each side closes some of its own and some of the other's.
+    const gone = labels.filter((_, index) => index % 2 === 0);
+    for (const [index, label] of gone.entries()) {
+      if (index % 2 === 0) one.ours.channels.get(label)!.close();
+      else await one.theirs.closeChannel(label);
+    }
+    await until("they are closed here", () =>
+      gone.every((label) => one.ours.channels.get(label)!.state === "closed"),
+    );
+    await until("they are closed there", async () => {
+      const open = new Set(await one.theirs.openLabels());
+      return gone.every((label) => !open.has(label));
+    });
+    await until("they are counted", () => countsOf(one).closed === before.closed + gone.length);
+    expect(
+      countsOf(one).opened === before.opened,
+      `opened are ${countsOf(one).opened}, were ${before.opened}`,
+    );
+    const kept = labels.filter((_, index) => index % 2 === 1);
+    await Promise.all(kept.map((label) => echoes(one.ours.channels.get(label)!, "still")));
+    for (let index = 0; index < 20; index++) await echoes(one.ours.open(`again ${index}`), "anew");
+    return `${before.opened} opened, ${countsOf(one).closed} closed`;
+  });
+}
+
+function countsOf({ ours }: Case): { opened: number; closed: number } {
+  const { dataChannelsOpened, dataChannelsClosed } = ours.session.transport.stats();
+  return { opened: dataChannelsOpened, closed: dataChannelsClosed };
+}
