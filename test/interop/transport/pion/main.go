@@ -55,8 +55,8 @@ type peer struct {
 	// Of the packets that were sent, by transport-wide feedback.
 	reported     int
 	reportedLost int
-	goodbyes   int
-	isSilent   bool
+	goodbyes     int
+	isSilent     bool
 }
 
 // newPeer takes its words in any order: `active` or `passive` for its part in DTLS when it answers, `tcp` for ICE over TCP,
