@@ -8,19 +8,12 @@ import { execFileSync } from "node:child_process";
 import { cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
+import { mainManifest, PLATFORMS, platformManifest } from "./manifests.mjs";
 
 const root = dirname(dirname(dirname(fileURLToPath(import.meta.url))));
 const release = join(root, "build/release");
 const packages = join(release, "packages");
 const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-
-/** What npm compares with the machine before it installs a platform's package. */
-const PLATFORMS = {
-  "linux-x64": { os: ["linux"], cpu: ["x64"], libc: ["glibc"] },
-  "linux-arm64": { os: ["linux"], cpu: ["arm64"], libc: ["glibc"] },
-  "darwin-arm64": { os: ["darwin"], cpu: ["arm64"] },
-  "darwin-x64": { os: ["darwin"], cpu: ["x64"] },
-};
 
 const built = Object.keys(PLATFORMS).filter((platform) => existsSync(join(release, platform, "troupe.node")));
 if (built.length === 0) {
@@ -37,16 +30,13 @@ function packPlatform(platform) {
   mkdirSync(join(folder, "licences"), { recursive: true });
   cpSync(join(release, platform, "troupe.node"), join(folder, "troupe.node"));
   for (const file of ["LICENSE", "NOTICE"]) cpSync(join(root, file), join(folder, file));
-  copyLicences(join(folder, "licences"));
-  writeManifest(folder, {
-    name: `troupe-${platform}`,
-    version: manifest.version,
-    description: `The native part of troupe for ${platform}`,
-    license: manifest.license,
-    main: "troupe.node",
-    ...PLATFORMS[platform],
-    files: ["troupe.node", "licences", "NOTICE"],
-  });
+  // What is linked as a shared library comes along with its licence (build-macos.sh); the rest is linked in.
+  for (const part of ["lib", "licences"]) {
+    const own = join(release, platform, part);
+    if (existsSync(own)) cpSync(own, join(folder, part), { recursive: true });
+  }
+  if (platform.startsWith("linux")) copyLicences(join(folder, "licences"));
+  writeManifest(folder, platformManifest(manifest, platform));
   pack(folder);
 }
 
@@ -57,8 +47,12 @@ function copyLicences(folder) {
     if (!library.isDirectory() || library.name.startsWith(".")) continue;
     const files = readdirSync(join(sources, library.name));
     const texts = files.filter((name) => /^(COPYING|LICEN[CS]E|COPYRIGHT)/i.test(name));
+    if (texts.length === 0) throw new Error(`no licence is found in ${join(sources, library.name)}`);
     for (const name of texts) {
-      cpSync(join(sources, library.name, name), join(folder, `${library.name}-${name}`), { recursive: true });
+      cpSync(join(sources, library.name, name), join(folder, `${library.name}-${name}`), {
+        recursive: true,
+        dereference: true,
+      });
     }
   }
   for (const name of ["libssl-dev", "libffi-dev", "libpcre2-dev", "libwebrtc-audio-processing-dev"]) {
@@ -70,11 +64,7 @@ function packMain(platforms) {
   const folder = join(packages, "troupe");
   const [{ files }] = JSON.parse(npm(["pack", "--dry-run", "--json"], root));
   for (const { path } of files) cpSync(join(root, path), join(folder, path));
-  const { scripts: _scripts, devDependencies: _devDependencies, ...published } = manifest;
-  for (const platform of platforms) {
-    published.optionalDependencies[`troupe-${platform}`] = manifest.version;
-  }
-  writeManifest(folder, published);
+  writeManifest(folder, mainManifest(manifest, platforms));
   pack(folder);
 }
 
