@@ -115,6 +115,8 @@ function installNpmPackages() {
 }
 
 function buildNative() {
+  // scripts/release/ builds the addon that is published, of libraries of its own.
+  if (level === "release") return { skipped: true };
   const stamp = join(root, "build", ".troupe-setup");
   const digest = digestOf(["CMakeLists.txt", "src/native", "scripts/build-native.sh"], /\.(cpp|hpp|txt|sh)$/);
   if (isStamped(stamp, digest) && existsSync(join(root, "build/Release/troupe.node")))

@@ -7,7 +7,9 @@
 # cross compiler (aarch64-linux-gnu). OpenSSL, libffi, PCRE2 and webrtc-audio-processing come from Debian's -dev packages,
 # whose archives can go into a shared object as they are.
 set -euo pipefail
+patches=$(cd "$(dirname "$0")/patches" && pwd)
 sources=$(cd "$1" && pwd)
+own=$(dirname "$sources")/own
 prefix=$(mkdir -p "$2" && cd "$2" && pwd)
 cross=${3:-}
 work=$prefix/work
@@ -15,7 +17,7 @@ mkdir -p "$work" "$prefix/lib/pkgconfig"
 
 export CFLAGS="-O3 -fPIC -fvisibility=hidden -fno-omit-frame-pointer" CXXFLAGS="-O3 -fPIC -fvisibility=hidden"
 export PKG_CONFIG_PATH="$prefix/lib/pkgconfig"
-jobs=$(nproc)
+jobs=${TROUPE_JOBS:-$(nproc)}
 configure_host=()
 cmake_host=(-DCMAKE_BUILD_TYPE=Release -DCMAKE_INSTALL_PREFIX="$prefix" -DCMAKE_INSTALL_LIBDIR=lib
   -DBUILD_SHARED_LIBS=OFF -DCMAKE_POSITION_INDEPENDENT_CODE=ON)
@@ -41,25 +43,32 @@ INI
   meson_host+=(--cross-file "$work/cross.ini")
 fi
 
-# Runs the named function in a copy of the package's sources, once.
+# Runs the named function in a copy of the package's sources, with our patch where there is one; once. Sources of the user's
+# own, which NOTICE speaks of, are taken as they are, each time.
 build() {
   local package=$1 recipe=$2
-  local stamp=$work/$package.built
-  [ -f "$stamp" ] && cmp -s "$stamp" "$sources/$package/.unpacked" && return
-  echo "build-libraries: $package"
+  local stamp=$work/$package.built patch=$patches/$package.patch from=$sources/$package state
+  if [ -d "$own/$package" ]; then
+    from=$own/$package patch=/dev/null state=own
+  else
+    [ -f "$patch" ] || patch=/dev/null
+    state=$(cat "$from/.unpacked" "$patch")
+    [ -f "$stamp" ] && [ "$(cat "$stamp")" = "$state" ] && return
+  fi
+  echo "build-libraries: $from"
   rm -rf "${work:?}/$package"
-  cp -a "$sources/$package" "$work/$package"
-  if ! (cd "$work/$package" && "$recipe") >"$work/$package.log" 2>&1; then
+  cp -a "$from" "$work/$package"
+  if ! (cd "$work/$package" && patch --strip=1 --forward <"$patch" && "$recipe") >"$work/$package.log" 2>&1; then
     tail -40 "$work/$package.log" >&2
     echo "build-libraries: $package failed; the log is $work/$package.log" >&2
     exit 1
   fi
-  cp "$sources/$package/.unpacked" "$stamp"
+  echo "$state" >"$stamp"
 }
 
 with_configure() { ./configure "${configure_host[@]}" --prefix "$prefix" --disable-shared --enable-static "$@" && make -j"$jobs" && make install; }
 with_cmake() { cmake -S . -B built "${cmake_host[@]}" "$@" && cmake --build built --parallel "$jobs" && cmake --install built; }
-with_meson() { meson setup built "${meson_host[@]}" "$@" && meson compile -C built && meson install -C built; }
+with_meson() { meson setup built "${meson_host[@]}" "$@" && meson compile -C built -j "$jobs" && meson install -C built; }
 
 zlib() { CHOST=$cross ./configure --static --prefix "$prefix" && make -j"$jobs" libz.a && make install; }
 ogg() { with_configure; }
