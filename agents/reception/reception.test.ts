@@ -97,17 +97,19 @@ describe("the reception", { timeout: CALL_MS }, () => {
     for (const text of rubbish) await caller.line.send(text);
     await caller.line.send(Uint8Array.of(255, 0, 1));
     await caller.command("say", "six croissants please");
+    const order = "Six croissants. That is twenty four euros.";
+    const { entries } = caller.timeline;
+    await vi.waitFor(() => expect(says(caller.timeline)).toContain(order), 10_000);
+    const saidAt = entries.findIndex(({ text }) => text === order);
+    await caller.command("stop");
+    // Behind it comes what the caller's own recogniser made of what it heard, sooner or later.
+    const attending = expect.objectContaining({ event: "state", value: "attending" });
+    await vi.waitFor(() => expect(entries.slice(saidAt)).toContainEqual(attending), 5_000);
+    await caller.command("repeat");
     await vi.waitFor(
-      () => expect(says(caller.timeline)).toContain("Six croissants. That is twenty four euros."),
+      () => expect(says(caller.timeline).filter((text) => text === order)).toHaveLength(2),
       10_000,
     );
-    await caller.command("stop");
-    await vi.waitFor(
-      () => expect(caller.timeline.entries.at(-1)).toMatchObject({ event: "state", value: "attending" }),
-      5_000,
-    );
-    await caller.command("repeat");
-    await vi.waitFor(() => expect(says(caller.timeline).at(-1)).toContain("Six croissants"), 10_000);
   });
 
   it("speaks through a face, whose frames come over a data channel beside the voice", async () => {
