@@ -1,6 +1,7 @@
 import { type ReceptionOptions, startReception } from "../../../agents/reception/index.ts";
 import { AvatarService } from "../../stage/index.ts";
 import { AvatarSession } from "../../transports/avatar/index.ts";
+import { Resources } from "../Resources.ts";
 
 /** Bots that speak through a face of a local avatar service, and what was seen of the faces. */
 export class Faces implements AsyncDisposable {
@@ -19,7 +20,7 @@ export class Faces implements AsyncDisposable {
 
   /** Starts the reception with a face of its own, which goes with it. */
   async startBot(options: ReceptionOptions): Promise<AsyncDisposable> {
-    await using resources = new AsyncDisposableStack();
+    await using resources = new Resources();
     const session = resources.use(new AvatarSession({ ...this.#service.client, avatarId: "reception" }));
     session.on("frame", ({ requestId }) =>
       this.#frames.set(requestId, (this.#frames.get(requestId) ?? 0) + 1),

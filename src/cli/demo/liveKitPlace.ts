@@ -3,6 +3,7 @@ import { connect } from "../../index.ts";
 import { type CallerLine, nextTrack, type OpenLine } from "../../testing/index.ts";
 import { type LiveKitConnection, livekit } from "../../transports/livekit/index.ts";
 import { LiveKitServer } from "../bench/livekit/LiveKitServer.ts";
+import { Resources } from "../Resources.ts";
 import type { OpenPlace } from "./place.ts";
 
 const ROOM = "reception";
@@ -14,7 +15,7 @@ const TOKEN_TIME = "1h";
 
 /** A room of the livekit-server that LIVEKIT_URL names, else of one that is built and started here. */
 export const openLiveKitPlace: OpenPlace = async (startBot) => {
-  await using resources = new AsyncDisposableStack();
+  await using resources = new Resources();
   const {
     LIVEKIT_URL,
     LIVEKIT_API_KEY = DEVELOPMENT.key,
@@ -35,11 +36,11 @@ export const openLiveKitPlace: OpenPlace = async (startBot) => {
     description: `The reception bot is in room "${ROOM}" of ${url}`,
     caller: { line: liveKitLine((signal) => join("caller", signal)) },
     invitation: undefined,
-    [Symbol.asyncDispose]: () => open.disposeAsync(),
+    [Symbol.asyncDispose]: () => open[Symbol.asyncDispose](),
   };
 };
 
-async function startServer(resources: AsyncDisposableStack): Promise<string> {
+async function startServer(resources: Resources): Promise<string> {
   const server = await LiveKitServer.start();
   resources.defer(() => server.kill());
   return server.url;

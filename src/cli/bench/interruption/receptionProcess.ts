@@ -1,9 +1,10 @@
 import { startReception } from "../../../../agents/reception/index.ts";
 import { Engine } from "../../../native/index.ts";
 import { Stage } from "../../../stage/index.ts";
+import { Resources } from "../../Resources.ts";
 import { serveBench } from "../childProcess.ts";
 
-const resources = new AsyncDisposableStack();
+const resources = new Resources();
 
 serveBench({
   /** A stage with the demo's bot in a channel. */
@@ -13,7 +14,7 @@ serveBench({
     return { signalingUrl: stage.signalingUrl };
   },
   async stop() {
-    await resources.disposeAsync();
+    await resources[Symbol.asyncDispose]();
     Engine.stop();
   },
 });

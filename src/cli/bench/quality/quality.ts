@@ -3,6 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as pause } from "node:timers/promises";
 import { NetworkLink, SignallingProxy, soraThrough } from "../../../testing/index.ts";
+import { Resources } from "../../Resources.ts";
 import { BenchChild } from "../childProcess.ts";
 import { rounded } from "../figures.ts";
 import { environment } from "../party.ts";
@@ -120,7 +121,7 @@ async function hearRow({ row, signalingUrl, folder, python, seconds, signal }: R
   const listeners: Listener[] = [new TroupeListener(), new PythonListener(python)];
   const kill = () => speaker.close();
   signal.addEventListener("abort", kill, { once: true });
-  await using links = new AsyncDisposableStack();
+  await using links = new Resources();
   try {
     await speaker.request("join", { signalingUrl, channelId });
     const networks: NetworkLink[] = [];
