@@ -3,6 +3,8 @@
 #include <array>
 #include <stdexcept>
 
+#include "SrtpAesGcm.hpp"
+
 namespace troupe::transport {
 
 namespace {
@@ -23,7 +25,12 @@ constexpr std::array<Profile, 3> kProfiles = {{
 }};
 
 void initialiseLibrary() {
-  static const srtp_err_status_t status = srtp_init();
+  static const srtp_err_status_t status = [] {
+    const srtp_err_status_t started = srtp_init();
+    // Where libsrtp was built without AES-GCM, or refuses ours, it goes on with what it has.
+    if (started == srtp_err_status_ok) useOpensslForAesGcm();
+    return started;
+  }();
   if (status != srtp_err_status_ok) throw std::runtime_error("libsrtp could not start");
 }
 
