@@ -54,11 +54,18 @@ void DirectPath::select(NiceAgent* agent, guint stream, guint component) {
   if (!nice_agent_get_selected_pair(agent, stream, component, &local, &remote)) return;
   GSocket* socket = nice_agent_get_selected_socket(agent, stream, component);
   if (!socket) return;
-  remote_ = {};
-  nice_address_copy_to_sockaddr(&remote->addr, reinterpret_cast<sockaddr*>(&remote_));
-  remoteBytes_ = sizeOf(remote_);
-  socket_ = socket;
+  sockaddr_storage far{};
+  nice_address_copy_to_sockaddr(&remote->addr, reinterpret_cast<sockaddr*>(&far));
+  set(socket, far);
+  g_object_unref(socket);
+}
+
+void DirectPath::set(GSocket* socket, const sockaddr_storage& remote) {
+  clear();
+  socket_ = G_SOCKET(g_object_ref(socket));
   descriptor_ = g_socket_get_fd(socket);
+  remote_ = remote;
+  remoteBytes_ = sizeOf(remote);
 }
 
 void DirectPath::clear() {
@@ -66,29 +73,34 @@ void DirectPath::clear() {
   socket_ = nullptr;
 }
 
-bool DirectPath::send(const uint8_t* data, size_t size, int dscp) const {
+bool DirectPath::send(const uint8_t* data, size_t size, std::optional<int> mark) const {
+  ssize_t sent;
+  do {
+    sent = mark ? sendMarked(data, size, *mark)
+                : sendto(descriptor_, data, size, MSG_DONTWAIT | MSG_NOSIGNAL,
+                         reinterpret_cast<const sockaddr*>(&remote_), remoteBytes_);
+  } while (sent < 0 && errno == EINTR);
+  return sent == static_cast<ssize_t>(size);
+}
+
+ssize_t DirectPath::sendMarked(const uint8_t* data, size_t size, int mark) const {
   iovec part{const_cast<uint8_t*>(data), size};
   msghdr message{};
   message.msg_name = const_cast<sockaddr_storage*>(&remote_);
   message.msg_namelen = remoteBytes_;
   message.msg_iov = &part;
   message.msg_iovlen = 1;
-  // With each packet: the socket's own mark would have to be changed between two kinds of packets.
-  const int trafficClass = dscp << 2;
+  const int trafficClass = mark << 2;
   alignas(cmsghdr) std::array<uint8_t, CMSG_SPACE(sizeof trafficClass)> control{};
   message.msg_control = control.data();
   message.msg_controllen = control.size();
-  cmsghdr* mark = CMSG_FIRSTHDR(&message);
+  cmsghdr* header = CMSG_FIRSTHDR(&message);
   const bool isIpv6 = remote_.ss_family == AF_INET6;
-  mark->cmsg_level = isIpv6 ? IPPROTO_IPV6 : IPPROTO_IP;
-  mark->cmsg_type = isIpv6 ? IPV6_TCLASS : IP_TOS;
-  mark->cmsg_len = CMSG_LEN(sizeof trafficClass);
-  std::memcpy(CMSG_DATA(mark), &trafficClass, sizeof trafficClass);
-  ssize_t sent;
-  do {
-    sent = sendmsg(descriptor_, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
-  } while (sent < 0 && errno == EINTR);
-  return sent == static_cast<ssize_t>(size);
+  header->cmsg_level = isIpv6 ? IPPROTO_IPV6 : IPPROTO_IP;
+  header->cmsg_type = isIpv6 ? IPV6_TCLASS : IP_TOS;
+  header->cmsg_len = CMSG_LEN(sizeof trafficClass);
+  std::memcpy(CMSG_DATA(header), &trafficClass, sizeof trafficClass);
+  return sendmsg(descriptor_, &message, MSG_DONTWAIT | MSG_NOSIGNAL);
 }
 
 DirectPath::Next DirectPath::receive(std::span<uint8_t> buffer, size_t& size) const {

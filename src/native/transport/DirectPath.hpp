@@ -3,6 +3,7 @@
 #include <gio/gio.h>
 #include <nice/agent.h>
 #include <sys/socket.h>
+#include <sys/types.h>
 
 #include <cstddef>
 #include <cstdint>
@@ -25,13 +26,18 @@ class DirectPath {
 
   /** Takes the pair that the agent has selected; none for one over a relay or TCP. */
   void select(NiceAgent* agent, guint stream, guint component);
+  /** Takes a reference to the socket, and sends to and takes from `remote` alone. */
+  void set(GSocket* socket, const sockaddr_storage& remote);
   /** Before the agent frees its sockets. */
   void clear();
   bool isSet() const { return socket_ != nullptr; }
   bool isSocket(int socket) const { return socket_ != nullptr && descriptor_ == socket; }
 
-  /** `dscp`: what the packet is marked with for the network (RFC 8837), 0 to 63. */
-  bool send(const uint8_t* data, size_t size, int dscp) const;
+  /**
+   * `mark`: the code point (RFC 8837, 0 to 63) that the packet carries where that is another than the socket's: it goes
+   * into a message of control data, which costs a tenth of the sending.
+   */
+  bool send(const uint8_t* data, size_t size, std::optional<int> mark) const;
 
   enum class Next { media, dtls, stun, other, nothing };
   /**
@@ -43,6 +49,7 @@ class DirectPath {
   void takeNext() const;
 
  private:
+  ssize_t sendMarked(const uint8_t* data, size_t size, int mark) const;
   bool isFrom(const sockaddr_storage& address) const;
 
   GSocket* socket_ = nullptr;

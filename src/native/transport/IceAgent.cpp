@@ -375,12 +375,13 @@ bool IceAgent::mayFail() const { return hasRestarted_ || remoteUfrag_.empty() ||
 bool IceAgent::send(const uint8_t* data, size_t size, int dscp) {
   std::lock_guard lock(sendMutex_);
   if (!agent_) return false;
-  if (path_.isSet()) return path_.send(data, size, dscp);
-  if (dscp != dscp_) {
-    // The library sends by sockets alone: they are told when the kind of packet changes, which audio alone never does.
+  // The sockets are told when the kind of packet changes, which audio alone never does. On the direct path they keep the
+  // first mark that there was, and packets of another kind carry their own. Checks then go as media does (RFC 8445, 7.1).
+  if (dscp != dscp_ && (!path_.isSet() || dscp_ == 0)) {
     dscp_ = dscp;
     nice_agent_set_stream_tos(agent_, stream_, dscp << 2);
   }
+  if (path_.isSet()) return path_.send(data, size, dscp == dscp_ ? std::nullopt : std::optional(dscp));
   return nice_agent_send(agent_, stream_, kComponent, static_cast<guint>(size),
                          reinterpret_cast<const gchar*>(data)) == static_cast<gint>(size);
 }
