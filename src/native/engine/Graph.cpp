@@ -9,6 +9,9 @@ namespace troupe {
 
 namespace {
 
+/** Tasks that a thread may have beyond those of the least loaded one, so that what sends at one moment is together. */
+constexpr size_t kMaximumImbalance = 4;
+
 /** Sets of connected producers, each known by the place of its oldest member. */
 class Islands {
  public:
@@ -28,6 +31,17 @@ class Islands {
  private:
   std::vector<size_t> parents_;
 };
+
+/** A thread that sends at this moment of the tick anyway, so that no other one has to wake up for it; -1 for none. */
+int threadAwakeAt(const std::vector<std::vector<Task*>>& threads, int64_t delayUs, size_t mostTasks) {
+  if (delayUs == 0) return -1;
+  const auto isAwake = [&](const std::vector<Task*>& tasks) {
+    return tasks.size() <= mostTasks &&
+           std::any_of(tasks.begin(), tasks.end(), [delayUs](const Task* task) { return task->delayUs == delayUs; });
+  };
+  const auto found = std::find_if(threads.begin(), threads.end(), isAwake);
+  return found == threads.end() ? -1 : static_cast<int>(found - threads.begin());
+}
 
 }  // namespace
 
@@ -78,7 +92,12 @@ void Graph::place(const std::function<int&(Task&)>& threadFor) {
   }
   for (Task* task : unplaced) {
     int& thread = threadFor(*task);
-    if (thread < 0) thread = leastLoaded();
+    if (thread < 0) {
+      const int least = leastLoaded();
+      const size_t mostTasks = tasks_[static_cast<size_t>(least)].size() + kMaximumImbalance;
+      thread = threadAwakeAt(tasks_, task->delayUs, mostTasks);
+      if (thread < 0) thread = least;
+    }
     tasks_[static_cast<size_t>(thread)].push_back(task);
   }
   for (auto& list : tasks_)

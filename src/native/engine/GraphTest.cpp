@@ -36,6 +36,29 @@ TEST_SUITE("Graph") {
     for (size_t thread = 0; thread < 4; ++thread) CHECK(graph.tasksOf(thread).size() == 5);
   }
 
+  TEST_CASE("has what sends at one moment of the tick on one thread, and no thread with much more than another") {
+    class Delayed final : public Task {
+     public:
+      explicit Delayed(int64_t delay) { delayUs = delay; }
+      void run(const Tick&) override {}
+      Producer* upstream() const override { return nullptr; }
+    };
+    Graph graph(2);
+    std::vector<std::shared_ptr<Task>> tasks;
+    for (int at = 0; at < 50; ++at) tasks.push_back(std::make_shared<Delayed>(at % 10 * 1'000));
+    for (const auto& task : tasks) graph.addTask(task);
+    graph.rebuild();
+    for (int at = 0; at < 50; ++at)
+      if (tasks[at]->delayUs > 0) CHECK(tasks[at]->thread == tasks[at % 10]->thread);
+    CHECK(graph.tasksOf(0).size() == 25);
+
+    Graph lopsided(2);
+    for (int at = 0; at < 50; ++at) lopsided.addTask(std::make_shared<Delayed>(1'000));
+    lopsided.rebuild();
+    CHECK(lopsided.tasksOf(0).size() >= 23);
+    CHECK(lopsided.tasksOf(1).size() >= 23);
+  }
+
   TEST_CASE("keeps a stream on its thread") {
     Graph graph(2);
     const Stream first = addStream(graph, 10);
