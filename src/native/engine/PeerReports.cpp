@@ -15,16 +15,14 @@ constexpr size_t kMaximumBlocks = 31;
 }  // namespace
 
 void Peer::run(const Tick& tick) {
+  const bool isWritable = wire_->isWritable();
   {
     std::lock_guard lock(mutex_);
     if (const size_t expired = held_.expire(tick.timeUs); expired > 0)
       wire_->drops.add(DropReason::heldTooLong, expired);
+    if (isWritable) askers_.assign(receivers_.begin(), receivers_.end());
   }
-  if (!wire_->isWritable()) return;
-  {
-    std::lock_guard lock(mutex_);
-    askers_.assign(receivers_.begin(), receivers_.end());
-  }
+  if (!isWritable) return;
   sendNacks(tick.timeUs);
   sendKeyFrameRequests(tick.timeUs);
   askers_.clear();
@@ -81,8 +79,9 @@ void Peer::sendMaximumBitRate() {
 }
 
 void Peer::sendTransportFeedback(int64_t nowUs) {
-  if (nowUs < nextFeedbackUs_ || wire_->extensionIds().transportSequenceNumber == 0) return;
+  if (nowUs < nextFeedbackUs_) return;
   nextFeedbackUs_ = nowUs + kFeedbackIntervalUs;
+  if (wire_->extensionIds().transportSequenceNumber == 0) return;
   const uint32_t own = feedbackSsrc();
   while (true) {
     std::array<uint8_t, kMaximumRtpPacketBytes> buffer;

@@ -82,6 +82,8 @@ void ReceiverStream::wantKeyFrame(std::optional<uint32_t> ssrc) {
 }
 
 std::optional<uint32_t> ReceiverStream::takeKeyFrameRequest(int64_t nowUs) {
+  // Asked at every tick.
+  if (kind_ != MediaKind::video) return std::nullopt;
   std::lock_guard lock(mutex_);
   for (const auto& held : incoming_) {
     if (!held->keyFrameWanted || nowUs - held->keyFrameAskedUs < kKeyFrameIntervalUs) continue;
