@@ -1,20 +1,20 @@
 #include "Engine.hpp"
 
-#include <time.h>
-
 #include <algorithm>
 #include <atomic>
+#include <chrono>
 #include <stdexcept>
 #include <utility>
+
+#include "ThreadClock.hpp"
 
 namespace troupe {
 
 namespace {
 
-int64_t clockUs(clockid_t clock) {
-  timespec now{};
-  clock_gettime(clock, &now);
-  return int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000;
+int64_t unixUs() {
+  using namespace std::chrono;
+  return duration_cast<microseconds>(system_clock::now().time_since_epoch()).count();
 }
 
 template <typename Map>
@@ -37,7 +37,7 @@ Engine::Engine(Scheduler::Options options, std::function<void()> wake)
     : batches_(std::make_shared<BatchQueue>()),
       wiring_(options.sendSlots),
       scheduler_(options, *batches_, std::move(wake)),
-      unixOffsetUs_(clockUs(CLOCK_REALTIME) - clockUs(CLOCK_MONOTONIC)) {}
+      unixOffsetUs_(unixUs() - monotonicUs()) {}
 
 Engine::~Engine() { stop(); }
 

@@ -1,39 +1,15 @@
 #include "Scheduler.hpp"
 
-#include <pthread.h>
-#include <time.h>
-
 #include <algorithm>
 #include <utility>
 
 #include "Audio.hpp"
+#include "ThreadClock.hpp"
+#include "ThreadName.hpp"
 
 namespace troupe {
 
 namespace {
-
-int64_t monotonicUs() {
-  timespec now{};
-  clock_gettime(CLOCK_MONOTONIC, &now);
-  return int64_t{now.tv_sec} * 1'000'000 + now.tv_nsec / 1000;
-}
-
-void sleepUntil(int64_t timeUs) {
-  const timespec until{timeUs / 1'000'000, timeUs % 1'000'000 * 1000};
-  while (clock_nanosleep(CLOCK_MONOTONIC, TIMER_ABSTIME, &until, nullptr) == EINTR) {
-  }
-}
-
-double cpuMsOf(clockid_t clock) {
-  timespec used{};
-  if (clock_gettime(clock, &used) != 0) return 0;
-  return static_cast<double>(used.tv_sec) * 1e3 + static_cast<double>(used.tv_nsec) / 1e6;
-}
-
-double cpuMsOf(std::thread& thread) {
-  clockid_t clock{};
-  return thread.joinable() && pthread_getcpuclockid(thread.native_handle(), &clock) == 0 ? cpuMsOf(clock) : 0;
-}
 
 size_t threadsFor(const Scheduler::Options& options) {
   if (options.manual) return 1;
@@ -50,10 +26,8 @@ Scheduler::Scheduler(Options options, BatchQueue& batches, std::function<void()>
   epochUs_ = monotonicUs() + kTickUs;
   for (size_t index = 0; index < codecThreads_.size(); ++index) {
     codecThreads_[index]->thread = std::thread([this, index] { runCodecThread(index); });
-    pthread_setname_np(codecThreads_[index]->thread.native_handle(), "troupe-codec");
   }
   clock_ = std::thread([this] { runClock(); });
-  pthread_setname_np(clock_.native_handle(), "troupe-clock");
 }
 
 Scheduler::~Scheduler() { stop(); }
@@ -88,8 +62,9 @@ void Scheduler::tick(int64_t nowUs) {
 int64_t Scheduler::nowUs() const { return options_.manual ? manualNowUs_.load() : monotonicUs(); }
 
 void Scheduler::runClock() {
+  nameThisThread("troupe-clock");
   for (;;) {
-    sleepUntil(epochUs_ + nextTick_ * kTickUs);
+    sleepUntilUs(epochUs_ + nextTick_ * kTickUs);
     {
       std::lock_guard lock(mutex_);
       if (stopping_) break;
@@ -99,7 +74,7 @@ void Scheduler::runClock() {
     issueDue(now);
   }
   std::lock_guard lock(mutex_);
-  clockCpuMsAtEnd_ = cpuMsOf(CLOCK_THREAD_CPUTIME_ID);
+  clockCpuMsAtEnd_ = threadCpuMs();
 }
 
 void Scheduler::issueDue(int64_t nowUs) {
@@ -168,6 +143,7 @@ void Scheduler::applyChanges(std::unique_lock<std::mutex>& lock) {
 }
 
 void Scheduler::runCodecThread(size_t index) {
+  nameThisThread("troupe-codec");
   CodecThread& self = *codecThreads_[index];
   std::unique_lock lock(mutex_);
   for (;;) {
@@ -185,7 +161,7 @@ void Scheduler::runCodecThread(size_t index) {
     lock.lock();
     ++self.done;
   }
-  self.cpuMsAtEnd = cpuMsOf(CLOCK_THREAD_CPUTIME_ID);
+  self.cpuMsAtEnd = threadCpuMs();
 }
 
 void Scheduler::skipWhatIsTooLate(CodecThread& thread) {
@@ -208,7 +184,7 @@ void Scheduler::runTasks(size_t index, const Issued& tick) {
   handOver(thread);
   if (at == tasks.size()) return;
   for (; at < tasks.size(); ++at) {
-    if (tasks[at]->sendsIn(tick.number)) sleepUntil(tick.timeUs + tasks[at]->delayUs);
+    if (tasks[at]->sendsIn(tick.number)) sleepUntilUs(tick.timeUs + tasks[at]->delayUs);
     tasks[at]->run(context);
   }
   batches_.add(thread.batch);
@@ -239,8 +215,8 @@ Scheduler::Stats Scheduler::stats() const {
   stats.late = lateness_.summary();
   std::lock_guard lock(mutex_);
   for (const auto& thread : codecThreads_)
-    stats.codecThreadCpuMs += stopping_ ? thread->cpuMsAtEnd : cpuMsOf(thread->thread);
-  stats.clockThreadCpuMs = stopping_ ? clockCpuMsAtEnd_ : cpuMsOf(const_cast<std::thread&>(clock_));
+    stats.codecThreadCpuMs += stopping_ ? thread->cpuMsAtEnd : threadCpuMs(thread->thread);
+  stats.clockThreadCpuMs = stopping_ ? clockCpuMsAtEnd_ : threadCpuMs(const_cast<std::thread&>(clock_));
   return stats;
 }
 

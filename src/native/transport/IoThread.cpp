@@ -1,8 +1,8 @@
 #include "IoThread.hpp"
 
-#include <pthread.h>
-
 #include <future>
+
+#include "../engine/ThreadName.hpp"
 
 namespace troupe::transport {
 
@@ -69,7 +69,7 @@ void IoThread::invoke(const Task& task) {
 }
 
 void IoThread::run() {
-  pthread_setname_np(pthread_self(), "troupe-io");
+  nameThisThread("troupe-io");
   sockets_->enter();
   g_main_context_push_thread_default(context_);
   g_main_loop_run(loop_);

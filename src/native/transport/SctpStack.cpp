@@ -1,11 +1,10 @@
 #include "SctpStack.hpp"
 
-#include <pthread.h>
-
 #include <chrono>
 #include <thread>
 #include <vector>
 
+#include "../engine/ThreadName.hpp"
 #include "SctpAssociation.hpp"
 
 namespace troupe::transport {
@@ -49,7 +48,7 @@ SctpStack::SctpStack() {
 }
 
 void SctpStack::runTimers() {
-  pthread_setname_np(pthread_self(), "troupe-sctp");
+  nameThisThread("troupe-sctp");
   using Clock = std::chrono::steady_clock;
   Clock::time_point last = Clock::now();
   while (true) {

@@ -1,18 +1,16 @@
 #include "SocketPoll.hpp"
 
-#include <sys/epoll.h>
-#include <unistd.h>
-
 #include <algorithm>
 #include <array>
 #include <limits>
+#include <span>
 #include <stdexcept>
 
 namespace troupe::transport {
 
 namespace {
 
-constexpr int kEventsPerTurn = 64;
+constexpr size_t kSocketsPerTurn = 64;
 // A socket that is readable and never read would keep the thread busy: ICE gave it up, so it is let go.
 constexpr int kMaximumEmptyInARow = 1000;
 // What is not media, handshakes above all, is read for so long; then media has its turn. What is left comes up again.
@@ -28,29 +26,22 @@ thread_local SocketPoll* current = nullptr;
 
 }  // namespace
 
-SocketPoll::SocketPoll(GMainContext* context) : epoll_(epoll_create1(EPOLL_CLOEXEC)), context_(context) {
-  if (epoll_ < 0) throw std::runtime_error("no epoll");
-  g_main_context_set_poll_func(context, poll);
-}
+SocketPoll::SocketPoll(GMainContext* context) : context_(context) { g_main_context_set_poll_func(context, poll); }
 
 SocketPoll::~SocketPoll() {
   if (current == this) current = nullptr;
   g_main_context_set_poll_func(context_, nullptr);
-  ::close(epoll_);
 }
 
 void SocketPoll::enter() { current = this; }
 
 void SocketPoll::add(int socket, Readable readable) {
-  epoll_event event{};
-  event.events = EPOLLIN;
-  event.data.fd = socket;
-  if (epoll_ctl(epoll_, EPOLL_CTL_ADD, socket, &event) != 0) throw std::runtime_error("a socket cannot be watched");
+  if (!sockets_.add(socket)) throw std::runtime_error("a socket cannot be watched");
   watches_[socket] = std::make_shared<Watch>(Watch{std::move(readable)});
 }
 
 void SocketPoll::remove(int socket) {
-  if (watches_.erase(socket) > 0) epoll_ctl(epoll_, EPOLL_CTL_DEL, socket, nullptr);
+  if (watches_.erase(socket) > 0) sockets_.remove(socket);
 }
 
 gint SocketPoll::poll(GPollFD* descriptors, guint count, gint timeoutMs) {
@@ -62,7 +53,7 @@ int SocketPoll::wait(GPollFD* descriptors, guint count, gint timeoutMs) {
   const int64_t deadlineUs = timeoutMs < 0 ? kNever : g_get_monotonic_time() + int64_t{timeoutMs} * 1000;
   polled_.assign(count, pollfd{});
   for (guint at = 0; at < count; ++at) polled_[at] = {descriptors[at].fd, static_cast<short>(descriptors[at].events), 0};
-  polled_.push_back({epoll_, POLLIN, 0});
+  polled_.push_back({sockets_.descriptor(), POLLIN, 0});
   int ready = 0;
   bool isMediaAlone = true;
   do {
@@ -80,32 +71,30 @@ int SocketPoll::wait(GPollFD* descriptors, guint count, gint timeoutMs) {
 }
 
 int SocketPoll::pollUntil(size_t count, int64_t deadlineUs) {
-  if (deadlineUs == kNever) return ::ppoll(polled_.data(), count, nullptr, nullptr);
-  const int64_t leftUs = std::max<int64_t>(deadlineUs - g_get_monotonic_time(), 0);
-  const timespec left{leftUs / 1'000'000, leftUs % 1'000'000 * 1000};
-  return ::ppoll(polled_.data(), count, &left, nullptr);
+  const std::span descriptors(polled_.data(), count);
+  if (deadlineUs == kNever) return pollFor(descriptors, -1);
+  return pollFor(descriptors, std::max<int64_t>(deadlineUs - g_get_monotonic_time(), 0));
 }
 
 int64_t SocketPoll::gatherUntilUs() const { return meanIntervalUs_ < kGatherUs ? lastWakeUs_ + kGatherUs : 0; }
 
 bool SocketPoll::dispatchReady() {
-  std::array<epoll_event, kEventsPerTurn> events;
-  const int count = epoll_wait(epoll_, events.data(), kEventsPerTurn, 0);
-  if (count <= 0) return true;
-  learnInterval(count);
-  const auto end = events.begin() + count;
-  const auto others =
-      std::stable_partition(events.begin(), end, [this](const epoll_event& event) { return carriesMedia(event.data.fd); });
+  std::array<int, kSocketsPerTurn> readable;
+  const size_t count = sockets_.readable(readable);
+  if (count == 0) return true;
+  learnInterval(static_cast<int>(count));
+  const auto end = readable.begin() + static_cast<std::ptrdiff_t>(count);
+  const auto others = std::stable_partition(readable.begin(), end, [this](int socket) { return carriesMedia(socket); });
   bool isMediaAlone = true;
   int64_t untilUs = kNever;
-  for (auto event = events.begin(); event != end; ++event) {
-    if (event == others) untilUs = g_get_monotonic_time() + kOtherUs;
+  for (auto socket = readable.begin(); socket != end; ++socket) {
+    if (socket == others) untilUs = g_get_monotonic_time() + kOtherUs;
     else if (untilUs != kNever && g_get_monotonic_time() > untilUs) return false;
-    const auto found = watches_.find(event->data.fd);
+    const auto found = watches_.find(*socket);
     if (found == watches_.end()) continue;
     // It may remove itself while it reads.
     const std::shared_ptr<Watch> watch = found->second;
-    read(event->data.fd, *watch, isMediaAlone);
+    read(*socket, *watch, isMediaAlone);
   }
   return isMediaAlone;
 }

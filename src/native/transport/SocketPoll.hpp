@@ -9,13 +9,15 @@
 #include <unordered_map>
 #include <vector>
 
+#include "ReadableSockets.hpp"
+
 namespace troupe::transport {
 
 /**
- * Watches the sockets of an I/O thread by epoll, inside its loop's wait. GLib looks at every source and poll at every
- * socket at each wake-up; with hundreds of connections that costs more than the packets do. So where only media came
- * the loop does not even turn, and where media comes all the time it is fetched once a millisecond. Sockets that carried
- * media come first, so that hundreds of handshakes at a time do not hold it up. All on the I/O thread.
+ * Watches the sockets of an I/O thread by a queue of the kernel, inside its loop's wait. GLib looks at every source and
+ * poll at every socket at each wake-up; with hundreds of connections that costs more than the packets do. So where only
+ * media came the loop does not even turn, and where media comes all the time it is fetched once a millisecond. Sockets
+ * that carried media come first, so that hundreds of handshakes at a time do not hold it up. All on the I/O thread.
  */
 class SocketPoll {
  public:
@@ -61,10 +63,10 @@ class SocketPoll {
   int64_t gatherUntilUs() const;
   void learnInterval(int packets);
 
-  int epoll_;
+  ReadableSockets sockets_;
   GMainContext* const context_;
   std::unordered_map<int, std::shared_ptr<Watch>> watches_;
-  /** The loop's, and epoll's behind them. */
+  /** The loop's, and that of the sockets behind them. */
   std::vector<pollfd> polled_;
   int64_t lastWakeUs_ = 0;
   /** Between two packets of any sockets. */

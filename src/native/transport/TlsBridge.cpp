@@ -10,6 +10,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "StreamSockets.hpp"
 #include "TlsTunnel.hpp"
 
 namespace troupe::transport {
@@ -83,7 +84,7 @@ TlsBridge::~TlsBridge() {
 }
 
 void TlsBridge::listen() {
-  listener_ = socket(AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  listener_ = openStreamSocket(AF_INET);
   sockaddr_in address{};
   address.sin_family = AF_INET;
   address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -105,7 +106,7 @@ void TlsBridge::listen() {
 }
 
 void TlsBridge::accept() {
-  const int socket = accept4(listener_, nullptr, nullptr, SOCK_NONBLOCK | SOCK_CLOEXEC);
+  const int socket = acceptStreamSocket(listener_);
   if (socket < 0) return;
   if (tunnels_.size() >= kMaximumTunnels) {
     ::close(socket);

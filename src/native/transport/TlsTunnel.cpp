@@ -11,6 +11,8 @@
 #include <memory>
 #include <utility>
 
+#include "StreamSockets.hpp"
+
 namespace troupe::transport {
 
 namespace {
@@ -99,7 +101,7 @@ void TlsTunnel::connectNext() {
   const gssize size = g_socket_address_get_native_size(target);
   g_socket_address_to_native(target, &native, sizeof native, nullptr);
   g_object_unref(target);
-  remote_ = socket(native.ss_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+  remote_ = openStreamSocket(native.ss_family);
   state_ = State::connecting;
   const bool begun = remote_ >= 0 && (connect(remote_, reinterpret_cast<sockaddr*>(&native),
                                               static_cast<socklen_t>(size)) == 0 ||
