@@ -32,7 +32,8 @@ class NetworkWatch {
 
  private:
   std::shared_ptr<NetworkWatcher> watcher_;
-  uint64_t id_ = 0;
+  // Without rtnetlink there is nothing to take off.
+  [[maybe_unused]] uint64_t id_ = 0;
 };
 
 }  // namespace troupe::transport
