@@ -238,7 +238,8 @@ export class Member {
   #sendReOffer(sdp: string): void {
     // A data channel goes by the path that a restart is to replace.
     const message = { type: "re-offer", sdp };
-    const isPathDead = this.#session.transport.state === "disconnected";
+    const isPathDead =
+      this.#session.transport.state === "disconnected" || this.#session.liveness === "stalled";
     if (!(isPathDead && this.#signalling.say(message)) && !this.#signalling.tell("signaling", message))
       this.leave("SIGNALING-LOST", CloseCode.internal);
   }
