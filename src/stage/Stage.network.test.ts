@@ -25,7 +25,7 @@ it("moves a member to new sockets by a re-offer when its own network changes; wh
   const ann = await ScriptedMember.join(stage.signalingUrl);
   const ben = await ScriptedMember.join(stage.signalingUrl);
   members.push(ann, ben);
-  ann.sound(440, 5);
+  ann.sound(440, 20);
   await ben.listen(ann.connectionId, 0.2);
   const before = remotePort(ben);
 
@@ -33,7 +33,7 @@ it("moves a member to new sockets by a re-offer when its own network changes; wh
 
   const heard = await ben.listen(ann.connectionId, 1);
   expect(toneShare(heard, 440, 16_000)).toBeGreaterThan(0.9);
-  await expect.poll(() => remotePort(ben)).not.toBe(before);
+  await expect.poll(() => remotePort(ben), { timeout: 15_000 }).not.toBe(before);
   expect(toneShare(await ben.listen(ann.connectionId, 0.5), 440, 16_000)).toBeGreaterThan(0.9);
   expect(stage.connections().map(({ connectionId }) => connectionId)).toEqual([
     ann.connectionId,
