@@ -3,7 +3,7 @@ import { networkInterfaces } from "node:os";
 import { isLoopback } from "../core/index.ts";
 import { loadBinding } from "./load.ts";
 
-const checks = new Set<() => void>();
+const checks = new Set<(addresses: ReadonlySet<string>) => void>();
 
 /** A socket is of no use any more, because the machine's network is another. */
 export class NetworkChanged extends Error {
@@ -19,10 +19,9 @@ export class NetworkChanged extends Error {
  */
 export function onSocketNetworkChange(socket: Socket, changed: (error: NetworkChanged) => void): () => void {
   const before = machineAddresses();
-  const check = () => {
-    const address = socket.localAddress?.split("%")[0] ?? "";
-    if (isLoopback(address)) return;
-    const addresses = machineAddresses();
+  const check = (addresses: ReadonlySet<string>) => {
+    const [address = "", scope] = socket.localAddress?.split("%") ?? [];
+    if (isLoopback(address) || scope !== undefined || isLinkLocal(address)) return;
     const isGone = address !== "" && !addresses.has(address) && addresses.size > 0;
     const isBetter = socket.connecting && [...addresses].some((one) => !before.has(one));
     if (!isGone && !isBetter) return;
@@ -37,10 +36,17 @@ export function onSocketNetworkChange(socket: Socket, changed: (error: NetworkCh
   checks.add(check);
   if (checks.size === 1) {
     loadBinding().watchNetwork(() => {
-      for (const one of [...checks]) one();
+      // Read once for all sockets: it takes a tenth of a millisecond.
+      const addresses = machineAddresses();
+      for (const one of [...checks]) one(addresses);
     });
   }
   return stop;
+}
+
+/** In fe80::/10: it is among no `machineAddresses`. */
+function isLinkLocal(address: string): boolean {
+  return /^fe[89ab]/i.test(address);
 }
 
 /** Without those of loopback, and those that reach no further than a link. */
