@@ -100,7 +100,8 @@ export class RoomEgress {
   async #turnTo(requestId: string, signal: AbortSignal): Promise<void> {
     if (this.#sounding === requestId || signal.aborted) return;
     if (this.#sounding !== undefined) {
-      for (const { pcm } of this.#resampler?.flush() ?? []) await this.#source.write(pcm);
+      // Cleared when that request is cut: no fault of this one's.
+      for (const { pcm } of this.#resampler?.flush() ?? []) await this.#source.write(pcm).catch(() => {});
       await this.#source.waitForPlayout();
       this.#cancels.delete(this.#sounding);
     }
