@@ -8,7 +8,7 @@ export class FrameStretcher {
   /** The frames that are whole now: one; or none or two, once a frame's worth was taken out or put in. */
   push(pcm: Int16Array, bySamples: -1 | 0 | 1): Int16Array[] {
     if (bySamples === 0 && this.#rest.length === 0) return [pcm];
-    const next = stretched(pcm, bySamples);
+    const next = bySamples === 0 ? pcm : stretched(pcm, bySamples);
     const all = new Int16Array(this.#rest.length + next.length);
     all.set(this.#rest);
     all.set(next, this.#rest.length);
