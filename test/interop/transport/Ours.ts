@@ -106,18 +106,16 @@ export class Ours {
     await until("the tone comes back", () => this.#heard >= before + 5);
   }
 
-  /** Resolves when the far side said goodbye, and the stream that is heard stalled for it. */
+  /** Resolves when the far side said goodbye. */
   async hearsGoodbye(): Promise<void> {
-    const { receiver } = this.session.transceivers[0]!;
-    const [goodbye, stalled] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
-    this.session.peer.events.on("bye", () => goodbye.resolve());
-    receiver?.events.on("flow", (flow) => flow === "stalled" && stalled.resolve());
-    const timer = setTimeout(() => goodbye.reject(new Error("no goodbye came")), WAIT_MS);
+    let saidGoodbye = false;
+    const stop = this.session.peer.events.on("bye", () => {
+      saidGoodbye = true;
+    });
     try {
-      await goodbye.promise;
-      await stalled.promise;
+      await until("a goodbye comes", () => saidGoodbye);
     } finally {
-      clearTimeout(timer);
+      stop();
     }
   }
 
