@@ -47,7 +47,7 @@ if [ -n "$shown" ]; then
 fi
 
 # What it takes of the system, in the versions of Debian 12 at most.
-newest() { "${cross:+$cross-}objdump" -T "$folder/troupe.node" | grep -o "$1_[0-9.]*" | sort -uV | tail -1; }
+newest() { "${cross:+$cross-}objdump" -T "$folder/troupe.node" | grep -o "$1_[0-9.]*" | sort -uV | tail -1 || true; }
 for most in GLIBC_2.36 GLIBCXX_3.4.30 CXXABI_1.3.13; do
   taken=$(newest "${most%%_*}")
   if [ "$(printf '%s\n' "$taken" "$most" | sort -V | tail -1)" != "$most" ]; then
