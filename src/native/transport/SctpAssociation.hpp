@@ -34,8 +34,8 @@ class SctpAssociation {
 
   /**
    * Streams each way, at most: what both sides may open at once (kMaximumChannels) with even or with odd ids alone. Each
-   * costs 110 bytes whether it is used or not. More are not added later (RFC 6525, section 4.5): neither libwebrtc nor
-   * Pion answers such a request, and one that is not answered holds up all others, those that close channels too.
+   * costs 110 bytes whether it is used or not. More are not added later (RFC 6525, section 4.5): a far side need
+   * not know such a request, and one that is not answered holds up all others, those that close channels too.
    */
   static constexpr uint16_t kStreams = 512;
 
