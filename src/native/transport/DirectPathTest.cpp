@@ -113,7 +113,7 @@ Received receiveOn(const DirectPath& path) {
 
 }  // namespace
 
-TEST_CASE("a direct path takes media of its far side, one packet at a time, and leaves everything else where it is") {
+TEST_CASE("a direct path takes media and DTLS of its far side, one packet at a time, and leaves everything else where it is") {
   for (const int family : {AF_INET, AF_INET6}) {
     CAPTURE(family);
     const Endpoint near(family);
@@ -133,7 +133,14 @@ TEST_CASE("a direct path takes media of its far side, one packet at a time, and 
     CHECK(receiveOn(path).data == kRtcp);
     CHECK(receiveOn(path).next == DirectPath::Next::nothing);
 
-    for (const Bytes& other : {kStun, kDtls, Bytes{0x80}, Bytes{}}) {
+    far.sendTo(near, kDtls);
+    CHECK(receiveOn(path).next == DirectPath::Next::dtls);
+    CHECK(receiveOn(path).next == DirectPath::Next::nothing);
+
+    far.sendTo(near, kStun);
+    CHECK(receiveOn(path).next == DirectPath::Next::stun);
+    CHECK(near.take().data == kStun);
+    for (const Bytes& other : {Bytes{0x80}, Bytes{}}) {
       far.sendTo(near, other);
       CHECK(receiveOn(path).next == DirectPath::Next::other);
       CHECK(near.take().data == other);

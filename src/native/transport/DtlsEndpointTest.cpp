@@ -132,10 +132,9 @@ TEST_CASE("records that anybody can forge do not end an association, and are cou
 }
 
 TEST_CASE("records that come before the role is known are held, within a bound, and the rest is counted") {
-  IoThread leftThread;
-  IoThread rightThread;
-  End left(leftThread);
-  End right(rightThread);
+  IoThread thread;
+  End left(thread);
+  End right(thread);
   left.other = &right;
   right.other = &left;
   for (int i = 0; i < 20; ++i) right.receive(record(22, 0, 0, 0));
