@@ -15,13 +15,14 @@ namespace {
 constexpr size_t kVideoHistoryPackets = 512;
 constexpr size_t kVideoHistoryBytes = 512 * 1024;
 
-ForwarderOptions optionsOf(const ForwardingOptions& options, const PeerWire& target) {
+ForwarderOptions optionsOf(const ForwardingOptions& options, PeerWire& target) {
   ForwarderOptions result;
   result.ssrc = options.ssrc;
   result.mid = options.mid;
   result.payloadTypes = options.payloadTypes;
   result.clockRate = options.clockRate;
   result.extensionIds = target.extensionIds();
+  result.stamp = [&target](std::span<uint8_t> packet) { target.stamp(packet); };
   result.firstSequenceNumber = static_cast<uint16_t>(randomNumber() & 0x7fff);
   result.firstTimestamp = randomNumber();
   result.retransmissionSsrc = options.retransmissionSsrc;

@@ -15,6 +15,7 @@ Forwarder::Forwarder(const ForwarderOptions& options)
       mid_(options.mid),
       clockRate_(options.clockRate),
       extensionIds_(options.extensionIds),
+      stamp_(options.stamp),
       history_(options.historyPackets, options.historyBytes),
       hasHistory_(options.historyPackets > 0),
       retransmissionSsrc_(options.retransmissionSsrc),
@@ -49,7 +50,8 @@ std::span<const uint8_t> Forwarder::forward(const RtpPacket& packet, const Heade
   packetsSent_ += 1;
   bytesSent_ += packet.payload().size();
   headerBytesSent_ += size - packet.payload().size();
-  const std::span<const uint8_t> written{buffer_.data(), size};
+  const std::span<uint8_t> written{buffer_.data(), size};
+  stamp_(written);
   if (hasHistory_) history_.store(place->sequenceNumber, written, nowUs);
   return written;
 }
@@ -153,8 +155,9 @@ std::span<const uint8_t> Forwarder::wrap(std::span<const uint8_t> packet) {
   const uint8_t payloadType = packet[1] & 0x7f;
   for (const auto& [original, repair] : retransmissionPayloadTypes_) {
     if (original != payloadType) continue;
-    return {buffer_.data(),
-            writeRetransmission(packet, {retransmissionSsrc_, repair, nextRetransmissionNumber_++}, buffer_)};
+    const size_t size = writeRetransmission(packet, {retransmissionSsrc_, repair, nextRetransmissionNumber_++}, buffer_);
+    stamp_({buffer_.data(), size});
+    return {buffer_.data(), size};
   }
   return packet;
 }

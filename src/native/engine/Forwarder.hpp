@@ -4,6 +4,7 @@
 #include <array>
 #include <cstddef>
 #include <cstdint>
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
@@ -39,6 +40,8 @@ struct ForwarderOptions {
   /** 0 keeps none: nothing can be sent again from here. */
   size_t historyPackets = 128;
   size_t historyBytes = 32 * 1024;
+  /** Writes into a packet what no other one has, before it is remembered; see PeerWire::stamp. */
+  std::function<void(std::span<uint8_t>)> stamp = [](std::span<uint8_t>) {};
 };
 
 /** Not thread-safe. Allocates only in the constructor and the setters. */
@@ -113,6 +116,7 @@ class Forwarder {
   std::string mid_;
   uint32_t clockRate_;
   HeaderExtensionIds extensionIds_;
+  std::function<void(std::span<uint8_t>)> stamp_;
   std::array<uint8_t, 128> payloadTypes_;
   PacketHistory history_;
   bool hasHistory_;

@@ -170,6 +170,20 @@ TEST_CASE("Forwarder answers a NACK from its history, not more often than a roun
   CHECK(target.forwarder.packetsRetransmitted() == 1);
 }
 
+TEST_CASE("Forwarder stamps a packet before it is remembered, and a packet of RTX anew") {
+  for (const uint32_t retransmissionSsrc : {0u, 0xf00eu}) {
+    ForwarderOptions made = options();
+    made.retransmissionSsrc = retransmissionSsrc;
+    made.retransmissionPayloadTypes = {{96, 97}};
+    uint8_t stamps = 0;
+    made.stamp = [&stamps](std::span<uint8_t> packet) { packet.back() = ++stamps; };
+    Forwarder forwarder(made);
+    const auto bytes = bytesOf(numbered(1));
+    CHECK(forwarder.forward(viewOf(bytes), {}, 0).back() == 1);
+    CHECK(forwarder.retransmit(1'000, 30 * kMs, 50 * kMs).back() == (retransmissionSsrc == 0 ? 1 : 2));
+  }
+}
+
 TEST_CASE("Forwarder drops a packet that would grow beyond the limit") {
   Target target;
   TestPacket large = numbered(1);

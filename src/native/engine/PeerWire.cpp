@@ -25,15 +25,8 @@ HeaderExtensionIds PeerWire::extensionIds() const {
   return extensionIds_;
 }
 
-bool PeerWire::sendRtp(std::span<uint8_t> packet, bool isVideo) {
-  std::shared_ptr<PacketSender> out;
-  HeaderExtensionIds ids;
-  {
-    std::lock_guard lock(mutex_);
-    out = sender_;
-    ids = extensionIds_;
-  }
-  if (ids.transportSequenceNumber != 0) stamp(packet, ids);
+bool PeerWire::sendRtp(std::span<const uint8_t> packet, bool isVideo) {
+  const auto out = sender();
   const bool sent = out && (isVideo ? out->sendVideoRtp(packet.data(), packet.size())
                                     : out->sendRtp(packet.data(), packet.size()));
   if (!sent) drops.add(out ? DropReason::sendFailed : DropReason::notWritable);
@@ -47,8 +40,10 @@ bool PeerWire::sendRtcp(std::span<const uint8_t> packet) {
   return sent;
 }
 
-void PeerWire::stamp(std::span<uint8_t> packet, const HeaderExtensionIds& ids) {
+void PeerWire::stamp(std::span<uint8_t> packet) {
+  const HeaderExtensionIds ids = extensionIds();
   RtpPacket parsed;
+  if (ids.transportSequenceNumber == 0) return;
   if (RtpPacket::parse(packet, parsed) != RtpParseError::none) return;
   const auto value = parsed.extension(ids.transportSequenceNumber);
   if (value.size() < 2) return;

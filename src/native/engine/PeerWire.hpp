@@ -22,16 +22,20 @@ class PeerWire {
   void setExtensionIds(const HeaderExtensionIds& ids);
   HeaderExtensionIds extensionIds() const;
 
+  /**
+   * Writes the next transport-wide sequence number into the packet, where it has the extension and that was agreed. Once
+   * for each packet, before it is remembered: one that is sent again as it was has to be the same to the last bit, since
+   * SRTP uses its sequence number as nonce, and with AES-GCM two packets of one nonce give away the key of authentication.
+   */
+  void stamp(std::span<uint8_t> packet);
   /** Called with no lock of a stream held, since an in-process wire answers on the same thread. */
-  /** Writes the transport-wide sequence number into the packet, where it has the extension and that was agreed. */
-  bool sendRtp(std::span<uint8_t> packet, bool isVideo = false);
+  bool sendRtp(std::span<const uint8_t> packet, bool isVideo = false);
   bool sendRtcp(std::span<const uint8_t> packet);
 
   DropCounters drops;
 
  private:
   std::shared_ptr<PacketSender> sender() const;
-  void stamp(std::span<uint8_t> packet, const HeaderExtensionIds& ids);
 
   mutable std::mutex mutex_;
   std::shared_ptr<PacketSender> sender_;

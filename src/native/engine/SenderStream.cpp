@@ -156,11 +156,11 @@ size_t SenderStream::build(const FrameInfo& info, std::span<const uint8_t> frame
   if (ids.mid != 0) builder.addMid(ids, options_.mid);
   if (ids.audioLevel != 0) builder.addAudioLevel(ids, info.level);
   if (ids.absoluteSendTime != 0) builder.addAbsoluteSendTime(ids, info.timeUs);
-  // The number is that of the moment at which it is sent, or sent again.
   if (ids.transportSequenceNumber != 0) builder.addTransportSequenceNumber(ids, 0);
   const size_t payloadBytes = writePayload(frame, header.timestamp, builder.payload());
   const size_t size = payloadBytes == 0 ? 0 : builder.finish(payloadBytes);
   if (size == 0) return 0;
+  wire_->stamp(buffer.first(size));
   if (options_.nack) history_.store(header.sequenceNumber, buffer.first(size), info.timeUs);
   ++nextSequenceNumber_;
   started_ = true;
@@ -208,7 +208,9 @@ size_t SenderStream::repeat(std::span<const uint8_t> packet, std::span<uint8_t> 
   }
   const auto& repair = *options_.retransmission;
   const size_t size = writeRetransmission(packet, {repair.ssrc, repair.payloadType, nextRetransmissionNumber_}, buffer);
-  if (size > 0) ++nextRetransmissionNumber_;
+  if (size == 0) return 0;
+  ++nextRetransmissionNumber_;
+  wire_->stamp(buffer.first(size));
   return size;
 }
 

@@ -43,6 +43,7 @@ struct Bench {
     HeaderExtensionIds ids;
     ids.mid = 4;
     ids.audioLevel = 1;
+    ids.transportSequenceNumber = 3;
     wire->setExtensionIds(ids);
   }
 
@@ -122,6 +123,8 @@ TEST_SUITE("SenderStream") {
     CHECK(repaired.payloadType() == 112);
     CHECK(repaired.timestamp() == original.timestamp());
     CHECK(repaired.mid(bench.wire->extensionIds()) == "a");
+    CHECK(original.transportSequenceNumber(bench.wire->extensionIds()) == 0);
+    CHECK(repaired.transportSequenceNumber(bench.wire->extensionIds()) == 2);
     const uint16_t number = original.sequenceNumber();
     CHECK(bytesOf(repaired.payload()) ==
           std::vector<uint8_t>{static_cast<uint8_t>(number >> 8), static_cast<uint8_t>(number), 1, 2, 3});
@@ -136,8 +139,8 @@ TEST_SUITE("SenderStream") {
     SenderStream plain(1, options, bench.wire);
     options.retransmission = {kRetransmissionSsrc, 112};
     SenderStream repairable(2, options, bench.wire);
-    // 12 bytes of fixed header, 4 + 4 of extensions.
-    const std::vector<uint8_t> largest(kMaximumRtpPacketBytes - 20, 1);
+    // 12 bytes of fixed header, 4 + 8 of extensions.
+    const std::vector<uint8_t> largest(kMaximumRtpPacketBytes - 24, 1);
     bench.send(plain, 1, largest);
     bench.send(repairable, 1, largest);
     REQUIRE(bench.sent->bytes.size() == 1);
