@@ -42,6 +42,7 @@ export const DEFAULT_CONNECTION_DEADLINES: ConnectionDeadlines = {
   trackMs: 30_000,
 };
 
+/** What a connection knows of redials at first, and again once it is connected. */
 export const NEVER_REDIALED = { redials: 0, redialedMs: Number.NEGATIVE_INFINITY };
 
 export interface ConnectionMachineInput {
